@@ -1,0 +1,104 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .unsafeFlags(["-warnings-as-errors"]),
+]
+
+/// A C library from Debian: `module.modulemap` and `shim.h`, nothing else.
+func library(_ name: String, pkgConfig: String, apt: String) -> Target {
+    .systemLibrary(name: name, path: "Sources/C/\(name)", pkgConfig: pkgConfig, providers: [.apt([apt])])
+}
+
+/// A module of ours. `folder` is its place below `Sources`.
+func module(_ name: String, in folder: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = [])
+    -> Target
+{
+    .target(
+        name: name, dependencies: dependencies, path: "Sources/\(folder)", resources: resources, swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
+    .testTarget(
+        name: "\(name)Tests", dependencies: dependencies, path: "Tests/\(name)Tests", resources: resources,
+        swiftSettings: settings)
+}
+
+let package = Package(
+    name: "vstack",
+    products: [.executable(name: "vstack", targets: ["vstack"])],
+    targets: [
+        // C libraries. Only the module named beside each may import it.
+        library("CMicrohttpd", pkgConfig: "libmicrohttpd", apt: "libmicrohttpd-dev"),  // HTTPServer
+        library("CCurl", pkgConfig: "libcurl", apt: "libcurl4-openssl-dev"),  // HTTPClient
+        library("CSQLite", pkgConfig: "sqlite3", apt: "libsqlite3-dev"),  // CatalogSQLite
+        library("CISAL", pkgConfig: "libisal", apt: "libisal-dev"),  // Digests
+        library("COpenSSL", pkgConfig: "openssl", apt: "libssl-dev"),  // Digests
+        .target(name: "CPlatform", path: "Sources/C/CPlatform"),  // Digests, Processes, HTTPServer
+
+        // Foundations
+        module("Base", in: "Base/Base"),
+        module("Digests", in: "Base/Digests", ["Base", "COpenSSL", "CISAL", "CPlatform"]),
+        module("Processes", in: "Base/Processes", ["Base", "CPlatform"]),
+
+        // HTTP
+        module("HTTPTypes", in: "HTTP/HTTPTypes", ["Base"]),
+        module("HTTPServer", in: "HTTP/HTTPServer", ["Base", "HTTPTypes", "CMicrohttpd", "CPlatform"]),
+        module("HTTPClient", in: "HTTP/HTTPClient", ["Base", "HTTPTypes", "CCurl"]),
+
+        // Cores
+        module("ChunkPaxos", in: "Consensus/ChunkPaxos", ["Base"]),
+        module("Placement", in: "Consensus/Placement", ["Base", "Digests"]),
+        module("ChunkStore", in: "Storage/ChunkStore", ["Base", "Digests", "ChunkPaxos"]),
+        module("Catalog", in: "Catalog/Catalog", ["Base", "ChunkPaxos", "Placement"]),
+        module("CatalogSQLite", in: "Catalog/CatalogSQLite", ["Base", "ChunkPaxos", "Placement", "Catalog", "CSQLite"]),
+        module("Media", in: "Media", ["Base", "Processes"]),
+
+        // Services: what others may call (…API), and the service itself.
+        module("StorageNodeAPI", in: "Services/StorageNodeAPI", ["Base", "ChunkPaxos", "HTTPTypes", "HTTPClient"]),
+        module("MetadataAPI", in: "Services/MetadataAPI", ["Base", "ChunkPaxos", "HTTPTypes", "HTTPClient"]),
+        module("UploaderAPI", in: "Services/UploaderAPI", ["Base", "HTTPTypes", "HTTPClient"]),
+        module(
+            "SmartClient", in: "SmartClient",
+            ["Base", "Digests", "HTTPTypes", "HTTPClient", "StorageNodeAPI", "MetadataAPI"]),
+        module("Hosting", in: "Services/Hosting", ["Base", "HTTPTypes", "HTTPServer"]),
+        module(
+            "StorageNode", in: "Services/StorageNode",
+            [
+                "Base", "Digests", "HTTPTypes", "HTTPClient", "ChunkPaxos", "ChunkStore", "StorageNodeAPI",
+                "MetadataAPI", "Hosting",
+            ]),
+        module(
+            "Metadata", in: "Services/Metadata",
+            [
+                "Base", "Digests", "HTTPTypes", "HTTPClient", "ChunkPaxos", "Placement", "Catalog", "CatalogSQLite",
+                "StorageNodeAPI", "MetadataAPI", "Hosting",
+            ]),
+        module(
+            "Uploader", in: "Services/Uploader",
+            [
+                "Base", "Digests", "Processes", "HTTPTypes", "HTTPClient", "ChunkPaxos", "Media", "StorageNodeAPI",
+                "MetadataAPI", "UploaderAPI", "Hosting",
+            ]),
+        module(
+            "Streaming", in: "Services/Streaming",
+            ["Base", "HTTPTypes", "HTTPClient", "Media", "MetadataAPI", "SmartClient", "Hosting"]),
+        module(
+            "WebSite", in: "Services/WebSite",
+            ["Base", "HTTPTypes", "HTTPClient", "MetadataAPI", "UploaderAPI", "Hosting"]),
+
+        // The product
+        .executableTarget(
+            name: "vstack",
+            dependencies: [
+                "Base", "Digests", "HTTPTypes", "HTTPClient", "MetadataAPI", "UploaderAPI", "SmartClient", "Hosting",
+                "StorageNode", "Metadata", "Uploader", "Streaming", "WebSite",
+            ],
+            path: "Sources/vstack", swiftSettings: settings),
+
+
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,155 @@
+import Foundation
+
+/// The identity of a video: a UUID, whichever door it came in by.
+///
+/// Parses both forms the APIs use, `550e8400-e29b-41d4-a716-446655440000` and the same 32 hex digits without
+/// hyphens (the video backend's `hash`), in either case; prints the hyphenated lower-case form.
+package struct VideoID: Hashable, Sendable, CustomStringConvertible {
+    private let uuid: UUID
+
+    package init() { uuid = UUID() }
+
+    package init?(_ text: some StringProtocol) {
+        var hyphenated = String(text)
+        if hyphenated.utf8.count == 32, hyphenated.utf8.allSatisfy({ $0 != UInt8(ascii: "-") }) {
+            for offset in [20, 16, 12, 8] {
+                hyphenated.insert("-", at: hyphenated.utf8.index(hyphenated.startIndex, offsetBy: offset))
+            }
+        }
+        guard hyphenated.utf8.count == 36, let uuid = UUID(uuidString: hyphenated) else { return nil }
+        self.uuid = uuid
+    }
+
+    package var description: String { uuid.uuidString.lowercased() }
+
+    /// 32 lower-case hex digits, the form the video backend calls `hash` and `upload_id`.
+    package var compact: String { description.replacing("-", with: "") }
+}
+
+extension VideoID: Codable {
+    package init(from decoder: any Decoder) throws {
+        let text = try decoder.singleValueContainer().decode(String.self)
+        guard let id = VideoID(text) else {
+            throw DecodingError.dataCorrupted(
+                .init(codingPath: decoder.codingPath, debugDescription: "'\(text.prefix(80))' is not a video id (a UUID)"))
+        }
+        self = id
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(description)
+    }
+}
+
+/// The name of a chunk: 1 to 64 of `a–z A–Z 0–9 _ -`.
+package struct ChunkID: Hashable, Sendable, CustomStringConvertible {
+    package static let lengthMax = 64
+
+    package let description: String
+
+    package init?(_ text: some StringProtocol) {
+        let bytes = text.utf8
+        guard (1...Self.lengthMax).contains(bytes.count), bytes.allSatisfy(Self.isAllowed) else { return nil }
+        description = String(text)
+    }
+
+    /// Chunk `sequence` of one of a video's byte streams, `<video>-<stream>-000`: three digits and growing past 999.
+    package init(video: VideoID, stream: ChunkStream, sequence: Int) {
+        let digits = String(sequence)
+        let padding = String(repeating: "0", count: max(0, 3 - digits.count))
+        description = "\(video)-\(stream.chunkLabel)-\(padding)\(digits)"
+    }
+
+    private static func isAllowed(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"):
+            true
+        default: false
+        }
+    }
+}
+
+extension ChunkID: Codable {
+    package init(from decoder: any Decoder) throws {
+        let text = try decoder.singleValueContainer().decode(String.self)
+        guard let id = ChunkID(text) else {
+            throw DecodingError.dataCorrupted(
+                .init(codingPath: decoder.codingPath, debugDescription: "'\(text.prefix(80))' is not a chunk id"))
+        }
+        self = id
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(description)
+    }
+}
+
+/// One of a video's byte streams: a run of chunks that, concatenated in sequence order, are one file.
+package struct ChunkStream: Hashable, Sendable, CustomStringConvertible, Codable {
+    /// The rendition that the manifest lists: fragmented MP4 of the source's own streams.
+    package static let source = ChunkStream(unchecked: "source")
+    /// The uploaded file, bit for bit.
+    package static let original = ChunkStream(unchecked: "original")
+    /// A JPEG picture of the video.
+    package static let thumbnail = ChunkStream(unchecked: "thumbnail")
+
+    /// 1 to 12 of `a–z 0–9`, so that a chunk id of any stream stays within ``ChunkID/lengthMax``.
+    package let description: String
+
+    package init?(_ text: String) {
+        guard (1...12).contains(text.utf8.count),
+            text.utf8.allSatisfy({ (97...122).contains($0) || (48...57).contains($0) })
+        else { return nil }
+        description = text
+    }
+
+    private init(unchecked text: String) { description = text }
+
+    /// The middle part of the stream's chunk ids; the manifest's own are `<video_id>-chunk-000`.
+    fileprivate var chunkLabel: String { self == .source ? "chunk" : description }
+
+    package init(from decoder: any Decoder) throws {
+        let text = try decoder.singleValueContainer().decode(String.self)
+        guard let stream = ChunkStream(text) else {
+            throw DecodingError.dataCorrupted(
+                .init(codingPath: decoder.codingPath, debugDescription: "'\(text.prefix(80))' is not a stream name"))
+        }
+        self = stream
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(description)
+    }
+}
+
+/// The name a storage node registers under, such as `storage-node-1`: 1 to 128 printable ASCII characters, no spaces.
+package struct NodeID: Hashable, Sendable, Comparable, CustomStringConvertible, Codable {
+    package let description: String
+
+    package init?(_ text: String) {
+        guard (1...128).contains(text.utf8.count), text.utf8.allSatisfy({ (0x21...0x7e).contains($0) }) else {
+            return nil
+        }
+        description = text
+    }
+
+    package static func < (a: NodeID, b: NodeID) -> Bool { a.description < b.description }
+
+    package init(from decoder: any Decoder) throws {
+        let text = try decoder.singleValueContainer().decode(String.self)
+        guard let id = NodeID(text) else {
+            throw DecodingError.dataCorrupted(
+                .init(codingPath: decoder.codingPath, debugDescription: "'\(text.prefix(80))' is not a node id"))
+        }
+        self = id
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(description)
+    }
+}

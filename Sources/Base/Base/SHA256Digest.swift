@@ -1,0 +1,95 @@
+/// A SHA-256 digest: 32 bytes. Computing one is the `Digests` module's work.
+package struct SHA256Digest: Hashable, Sendable {
+    package static let byteCount = 32
+
+    /// The digest in four big-endian words, so that it needs no heap.
+    private let words: (UInt64, UInt64, UInt64, UInt64)
+
+    /// - Parameter bytes: exactly 32 bytes.
+    package init?(bytes: UnsafeRawBufferPointer) {
+        guard bytes.count == Self.byteCount else { return nil }
+        func word(_ index: Int) -> UInt64 {
+            UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: index * 8, as: UInt64.self))
+        }
+        words = (word(0), word(1), word(2), word(3))
+    }
+
+    /// 64 hex digits, in either case, with or without the prefix `sha256:` and the quotes of an `ETag`.
+    package init?(_ text: some StringProtocol) {
+        var digits = text[...]
+        if digits.hasPrefix("\""), digits.hasSuffix("\""), digits.utf8.count >= 2 {
+            digits = digits.dropFirst().dropLast()
+        }
+        if digits.hasPrefix("sha256:") { digits = digits.dropFirst(7) }
+        guard digits.utf8.count == 64 else { return nil }
+        var words: [UInt64] = [0, 0, 0, 0]
+        for (index, digit) in digits.utf8.enumerated() {
+            guard let value = Hex.value(of: digit) else { return nil }
+            words[index / 16] = words[index / 16] << 4 | UInt64(value)
+        }
+        self.words = (words[0], words[1], words[2], words[3])
+    }
+
+    package func withUnsafeBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R {
+        let bigEndian = (words.0.bigEndian, words.1.bigEndian, words.2.bigEndian, words.3.bigEndian)
+        return try Swift.withUnsafeBytes(of: bigEndian, body)
+    }
+
+    /// 64 lower-case hex digits.
+    package var hex: String { withUnsafeBytes(Hex.string) }
+
+    /// `sha256:` and 64 hex digits: how JSON carries it.
+    package var tagged: String { "sha256:" + hex }
+
+    /// The first 16 bytes as two words, for hash tables.
+    package var prefix: (UInt64, UInt64) { (words.0, words.1) }
+
+    package static func == (a: SHA256Digest, b: SHA256Digest) -> Bool { a.words == b.words }
+
+    package func hash(into hasher: inout Hasher) { hasher.combine(words.0) }
+}
+
+extension SHA256Digest: Codable {
+    package init(from decoder: any Decoder) throws {
+        let text = try decoder.singleValueContainer().decode(String.self)
+        guard let digest = SHA256Digest(text) else {
+            throw DecodingError.dataCorrupted(
+                .init(
+                    codingPath: decoder.codingPath,
+                    debugDescription: "'\(text.prefix(80))' is not a SHA-256 checksum (sha256: and 64 hex digits)"))
+        }
+        self = digest
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(tagged)
+    }
+}
+
+/// Hexadecimal digits.
+package enum Hex {
+    /// Lower-case hex digits of the bytes.
+    package static func string(_ bytes: UnsafeRawBufferPointer) -> String {
+        String(unsafeUninitializedCapacity: bytes.count * 2) { output in
+            for (index, byte) in bytes.enumerated() {
+                output[index * 2] = digit(byte >> 4)
+                output[index * 2 + 1] = digit(byte & 15)
+            }
+            return bytes.count * 2
+        }
+    }
+
+    package static func value(of digit: UInt8) -> UInt8? {
+        switch digit {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): digit - UInt8(ascii: "0")
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): digit - UInt8(ascii: "a") + 10
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): digit - UInt8(ascii: "A") + 10
+        default: nil
+        }
+    }
+
+    private static func digit(_ value: UInt8) -> UInt8 {
+        value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
+    }
+}

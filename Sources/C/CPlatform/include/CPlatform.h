@@ -1,0 +1,29 @@
+/// The little C that Swift cannot express: a guard against SIGBUS, and Linux calls that glibc keeps variadic or hides.
+#ifndef VSTACK_CPLATFORM_H
+#define VSTACK_CPLATFORM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/// A checksum with the signature of ISA-L's crc32_iscsi.
+typedef unsigned int (*vstack_checksum)(unsigned char *bytes, int count, unsigned int seed);
+
+/// Runs `checksum` over bytes that may lie in a mapping of a failing disk. Touching a page that cannot be read raises
+/// SIGBUS; here that ends the call with false instead of the process. Any number of threads may call at once.
+bool vstack_guarded_checksum(vstack_checksum checksum, const void *bytes, size_t count, unsigned int seed,
+                             unsigned int *result);
+
+/// Copies under the same guard.
+bool vstack_guarded_copy(void *destination, const void *source, size_t count);
+
+/// A descriptor that becomes readable when the process ends (pidfd_open(2)), or -1 with errno set.
+int vstack_pidfd_open(int pid);
+
+/// openat2(2) with RESOLVE_BENEATH: neither `..`, an absolute path nor a symbolic link leads out of `directory`.
+int vstack_open_beneath(int directory, const char *path, int flags, unsigned int mode);
+
+/// Bytes that a connected TCP socket has received, and that its peer has acknowledged, since it was opened.
+bool vstack_tcp_progress(int socket, uint64_t *received, uint64_t *acknowledged);
+
+#endif

@@ -1,0 +1,49 @@
+import Base
+
+/// A ballot number: totally ordered, first by round, then by who proposes.
+///
+/// Round 0 belongs to the creator of the video alone, who for that reason needs no first phase. Everybody else uses a
+/// higher round and both phases.
+package struct Ballot: Hashable, Sendable, Comparable, CustomStringConvertible {
+    package let round: UInt32
+    /// Unique to each proposer that was ever started; the creator's is handed out with the video.
+    package let proposer: UInt64
+
+    package init(round: UInt32, proposer: UInt64) {
+        self.round = round
+        self.proposer = proposer
+    }
+
+    /// `<round>.<proposer in hex>`, the form messages carry, such as `0.9f3c2a`.
+    package init?(_ text: some StringProtocol) {
+        let parts = text.split(separator: ".", omittingEmptySubsequences: false)
+        guard parts.count == 2, let round = UInt32(parts[0]), let proposer = UInt64(parts[1], radix: 16) else {
+            return nil
+        }
+        self.init(round: round, proposer: proposer)
+    }
+
+    package var description: String { "\(round).\(String(proposer, radix: 16))" }
+
+    package static func < (a: Ballot, b: Ballot) -> Bool {
+        (a.round, a.proposer) < (b.round, b.proposer)
+    }
+}
+
+extension Ballot: Codable {
+    package init(from decoder: any Decoder) throws {
+        let text = try decoder.singleValueContainer().decode(String.self)
+        guard let ballot = Ballot(text) else {
+            throw DecodingError.dataCorrupted(
+                .init(
+                    codingPath: decoder.codingPath,
+                    debugDescription: "'\(text.prefix(40))' is not a ballot (<round>.<proposer in hex>)"))
+        }
+        self = ballot
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(description)
+    }
+}

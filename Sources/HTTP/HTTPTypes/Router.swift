@@ -1,0 +1,153 @@
+import Base
+
+/// The handlers of a service, found by method and path.
+///
+/// A pattern is a path whose segments are literal or `{name}`, which captures one segment; a last `{name:path}`
+/// captures the rest, slashes included. A literal wins over a placeholder. A path that is known under other methods
+/// is 405 with `Allow`; HEAD is answered by GET's handler unless it has its own.
+package struct Router: Sendable {
+    package typealias Handler = @Sendable (any RequestView) throws -> Reply
+
+    package enum Match: Sendable {
+        case found(Handler, PathParameters)
+        case methodNotAllowed(allow: [HTTPMethod])
+        case notFound
+    }
+
+    /// A documented route.
+    package struct Route: Sendable {
+        package let method: HTTPMethod
+        package let pattern: String
+        package let summary: String
+    }
+
+    private final class Node: Sendable {
+        let literals: [String: Node]
+        let placeholder: (name: String, node: Node)?
+        let rest: (name: String, handlers: [HTTPMethod: Handler])?
+        let handlers: [HTTPMethod: Handler]
+
+        init(
+            literals: [String: Node], placeholder: (name: String, node: Node)?,
+            rest: (name: String, handlers: [HTTPMethod: Handler])?, handlers: [HTTPMethod: Handler]
+        ) {
+            self.literals = literals
+            self.placeholder = placeholder
+            self.rest = rest
+            self.handlers = handlers
+        }
+    }
+
+    /// Every route, in order of registration.
+    package private(set) var routes: [Route] = []
+    private var root = Node(literals: [:], placeholder: nil, rest: nil, handlers: [:])
+
+    package init() {}
+
+    /// Adds a route. `summary` is what `/docs` says of it.
+    package mutating func add(
+        _ method: HTTPMethod, _ pattern: String, _ summary: String, handler: @escaping Handler
+    ) {
+        let segments = Self.segments(of: pattern)
+        root = Self.inserting(handler, method, segments[...], pattern, into: root)
+        routes.append(Route(method: method, pattern: pattern, summary: summary))
+    }
+
+    /// Adds a route that is answered from a task and reads no body.
+    package mutating func task(
+        _ method: HTTPMethod, _ pattern: String, _ summary: String,
+        handler: @escaping @Sendable (Request) async throws -> Response
+    ) {
+        add(method, pattern, summary) { view in
+            let request = view.snapshot()
+            return .task { try await handler(request) }
+        }
+    }
+
+    /// Adds a route that takes a JSON body of up to 1 MiB and is answered from a task.
+    package mutating func json<Body: Decodable & Sendable>(
+        _ method: HTTPMethod, _ pattern: String, _ summary: String, _ type: Body.Type,
+        limit: Int = ByteCount.mebibyte, handler: @escaping @Sendable (Request, Body) async throws -> Response
+    ) {
+        add(method, pattern, summary) { view in
+            let request = view.snapshot()
+            return .body(limit: limit) { bytes in
+                try await handler(request, try JSON.decode(type, from: bytes))
+            }
+        }
+    }
+
+    /// - Parameter path: decoded, beginning with `/`. A trailing slash is ignored.
+    package func match(_ method: HTTPMethod, _ path: String) -> Match {
+        var captured: [(name: String, value: String)] = []
+        guard let handlers = Self.find(Self.segments(of: path)[...], root, &captured) else { return .notFound }
+        let parameters = PathParameters(captured)
+        if let handler = handlers[method] { return .found(handler, parameters) }
+        if method == .head, let handler = handlers[.get] { return .found(handler, parameters) }
+        var allow = HTTPMethod.allCases.filter { handlers[$0] != nil || $0 == .options }
+        if handlers[.get] != nil, handlers[.head] == nil { allow.append(.head) }
+        return .methodNotAllowed(allow: allow.sorted { $0.rawValue < $1.rawValue })
+    }
+
+    private static func segments(of path: String) -> [Substring] { path.split(separator: "/") }
+
+    private static func find(
+        _ segments: ArraySlice<Substring>, _ node: Node, _ captured: inout [(name: String, value: String)]
+    ) -> [HTTPMethod: Handler]? {
+        guard let segment = segments.first else { return node.handlers.isEmpty ? nil : node.handlers }
+        let remaining = segments.dropFirst()
+        let before = captured.count
+        if let next = node.literals[String(segment)], let found = find(remaining, next, &captured) { return found }
+        if let (name, next) = node.placeholder {
+            captured.append((name, String(segment)))
+            if let found = find(remaining, next, &captured) { return found }
+            captured.removeSubrange(before...)
+        }
+        if let (name, handlers) = node.rest {
+            captured.append((name, segments.joined(separator: "/")))
+            return handlers
+        }
+        return nil
+    }
+
+    private static func inserting(
+        _ handler: @escaping Handler, _ method: HTTPMethod, _ segments: ArraySlice<Substring>, _ pattern: String,
+        into node: Node
+    ) -> Node {
+        var literals = node.literals
+        var placeholder = node.placeholder
+        var rest = node.rest
+        var handlers = node.handlers
+        let empty = Node(literals: [:], placeholder: nil, rest: nil, handlers: [:])
+        let remaining = segments.dropFirst()
+        switch segments.first.map(Segment.init) {
+        case nil:
+            precondition(handlers[method] == nil, "two routes for \(method.rawValue) \(pattern)")
+            handlers[method] = handler
+        case .literal(let text):
+            literals[text] = inserting(handler, method, remaining, pattern, into: literals[text] ?? empty)
+        case .placeholder(let name):
+            precondition(placeholder == nil || placeholder?.name == name, "\(pattern): another name at the same place")
+            placeholder = (name, inserting(handler, method, remaining, pattern, into: placeholder?.node ?? empty))
+        case .rest(let name):
+            precondition(remaining.isEmpty, "\(pattern): nothing may follow {\(name):path}")
+            rest = (name, (rest?.handlers ?? [:]).merging([method: handler]) { _, new in new })
+        }
+        return Node(literals: literals, placeholder: placeholder, rest: rest, handlers: handlers)
+    }
+
+    private enum Segment {
+        case literal(String)
+        case placeholder(String)
+        case rest(String)
+
+        init(_ text: Substring) {
+            guard text.hasPrefix("{"), text.hasSuffix("}") else {
+                self = .literal(String(text))
+                return
+            }
+            let name = text.dropFirst().dropLast()
+            self = name.hasSuffix(":path") ? .rest(String(name.dropLast(5))) : .placeholder(String(name))
+        }
+    }
+}

@@ -1,0 +1,66 @@
+import Base
+import HTTPClient
+import HTTPTypes
+
+/// Calls the metadata service.
+package struct MetadataClient: Sendable {
+    package let baseURL: String
+    private let http: HTTPClient
+
+    /// - Parameter baseURL: such as `http://localhost:8080`.
+    package init(_ baseURL: String, http: HTTPClient) {
+        self.baseURL = baseURL.hasSuffix("/") ? String(baseURL.dropLast()) : baseURL
+        self.http = http
+    }
+
+    package func createVideo(_ request: CreateVideoRequest) async throws -> CreateVideoResponse {
+        try await call(.json(.post, "\(baseURL)/video", request))
+    }
+
+    package func videos(limit: Int = 100, offset: Int = 0) async throws -> [VideoSummary] {
+        try await call(.get("\(baseURL)/videos?limit=\(limit)&offset=\(offset)"))
+    }
+
+    package func video(_ id: VideoID) async throws -> VideoSummary { try await call(.get("\(baseURL)/video/\(id)")) }
+
+    package func manifest(_ id: VideoID) async throws -> Manifest { try await call(.get("\(baseURL)/manifest/\(id)")) }
+
+    package func layout(_ id: VideoID) async throws -> VideoLayout {
+        try await call(.get("\(baseURL)/video/\(id)/layout"))
+    }
+
+    package func setStatus(_ id: VideoID, _ request: StatusRequest) async throws {
+        try await http.send(.json(.patch, "\(baseURL)/video/\(id)/status", request)).requireSuccess()
+    }
+
+    package func deleteVideo(_ id: VideoID) async throws {
+        try await http.send(ClientRequest(.delete, "\(baseURL)/video/\(id)")).requireSuccess()
+    }
+
+    package func commit(_ chunk: ChunkID, _ request: CommitRequest) async throws -> CommitResponse {
+        try await call(.json(.post, "\(baseURL)/chunk/\(chunk)/commit", request))
+    }
+
+    package func publish(_ id: VideoID, _ request: PublishRequest) async throws {
+        try await http.send(.json(.post, "\(baseURL)/video/\(id)/publish", request)).requireSuccess()
+    }
+
+    package func nodes() async throws -> [NodeSummary] {
+        struct Nodes: Decodable { let nodes: [NodeSummary] }
+        let answer: Nodes = try await call(.get("\(baseURL)/nodes/all"))
+        return answer.nodes
+    }
+
+    package func register(_ request: RegisterNodeRequest) async throws {
+        try await http.send(.json(.post, "\(baseURL)/nodes/register", request)).requireSuccess()
+    }
+
+    /// - Throws: ``HTTPClientError`` of status 404 when the service does not know the node (any more).
+    package func heartbeat(_ node: NodeID, _ request: HeartbeatRequest) async throws {
+        try await http.send(.json(.post, "\(baseURL)/nodes/\(node)/heartbeat", request)).requireSuccess()
+    }
+
+    private func call<Value: Decodable>(_ request: @autoclosure () throws -> ClientRequest) async throws -> Value {
+        try await http.send(try request()).decoded(as: Value.self)
+    }
+}

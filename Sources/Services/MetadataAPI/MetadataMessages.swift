@@ -1,0 +1,372 @@
+import Base
+import ChunkPaxos
+
+/// `uploading` can become `active` (published) or `failed`; any can become `deleted`, which is final.
+package enum VideoStatus: String, Codable, Sendable, CaseIterable {
+    case uploading, active, failed, deleted
+}
+
+package enum NodeStatus: String, Codable, Sendable {
+    case healthy, degraded, down
+}
+
+/// `POST /video`
+package struct CreateVideoRequest: Codable, Sendable {
+    package let title: String
+    package let durationSec: Double?
+    package let filename: String?
+
+    package init(title: String, durationSec: Double? = nil, filename: String? = nil) {
+        self.title = title
+        self.durationSec = durationSec
+        self.filename = filename
+    }
+}
+
+package struct GroupMember: Codable, Sendable, Hashable {
+    package let nodeId: NodeID
+    package let nodeUrl: String
+
+    package init(nodeId: NodeID, nodeUrl: String) {
+        self.nodeId = nodeId
+        self.nodeUrl = nodeUrl
+    }
+}
+
+/// The fixed acceptor set of a video's chunks.
+package struct PlacementGroupMessage: Codable, Sendable, Hashable {
+    package let id: String
+    package let nodes: [GroupMember]
+
+    package init(id: String, nodes: [GroupMember]) {
+        self.id = id
+        self.nodes = nodes
+    }
+
+    /// How many of the nodes make a quorum.
+    package var majority: Int { nodes.count / 2 + 1 }
+}
+
+package struct CreateVideoResponse: Codable, Sendable {
+    package let videoId: VideoID
+    package let uploadUrl: String
+    package let placementGroup: PlacementGroupMessage
+    /// Owns ballot 0 of every chunk of the video: `Ballot(round: 0, proposer:)`, in hex.
+    package let ballot: Ballot
+
+    package init(videoId: VideoID, uploadUrl: String, placementGroup: PlacementGroupMessage, ballot: Ballot) {
+        self.videoId = videoId
+        self.uploadUrl = uploadUrl
+        self.placementGroup = placementGroup
+        self.ballot = ballot
+    }
+}
+
+/// A row of `GET /videos`, and the body of `GET /video/{id}`.
+package struct VideoSummary: Codable, Sendable {
+    package let videoId: VideoID
+    package let title: String
+    package let durationSec: Double
+    package let totalChunks: Int
+    package let status: VideoStatus
+    package let createdAt: Timestamp
+    package let viewCount: Int
+    package let sizeBytes: Int
+    /// Why a `failed` video failed.
+    package let error: String?
+    package let hasThumbnail: Bool
+
+    package init(
+        videoId: VideoID, title: String, durationSec: Double, totalChunks: Int, status: VideoStatus,
+        createdAt: Timestamp, viewCount: Int, sizeBytes: Int, error: String?, hasThumbnail: Bool
+    ) {
+        self.videoId = videoId
+        self.title = title
+        self.durationSec = durationSec
+        self.totalChunks = totalChunks
+        self.status = status
+        self.createdAt = createdAt
+        self.viewCount = viewCount
+        self.sizeBytes = sizeBytes
+        self.error = error
+        self.hasThumbnail = hasThumbnail
+    }
+}
+
+/// An entry of a manifest: a chunk and where it can be read.
+package struct ManifestChunk: Codable, Sendable, Hashable {
+    package let chunkId: ChunkID
+    package let sequenceNum: Int
+    package let sizeBytes: Int
+    package let checksum: SHA256Digest
+    package let redundancyMode: RedundancyMode
+    /// Base URLs of the nodes that hold it, healthy ones first.
+    package let replicas: [String]
+    package let startSec: Double
+    package let durationSec: Double
+
+    package init(
+        chunkId: ChunkID, sequenceNum: Int, sizeBytes: Int, checksum: SHA256Digest, redundancyMode: RedundancyMode,
+        replicas: [String], startSec: Double, durationSec: Double
+    ) {
+        self.chunkId = chunkId
+        self.sequenceNum = sequenceNum
+        self.sizeBytes = sizeBytes
+        self.checksum = checksum
+        self.redundancyMode = redundancyMode
+        self.replicas = replicas
+        self.startSec = startSec
+        self.durationSec = durationSec
+    }
+}
+
+/// `GET /manifest/{video_id}`: the chunks of the source rendition.
+package struct Manifest: Codable, Sendable {
+    package let videoId: VideoID
+    package let title: String
+    package let durationSec: Double
+    package let totalChunks: Int
+    package let chunkDurationSec: Double
+    package let chunkSizeBytes: Int
+    package let createdAt: Timestamp
+    package let status: VideoStatus
+    package let chunks: [ManifestChunk]
+
+    package init(
+        videoId: VideoID, title: String, durationSec: Double, totalChunks: Int, chunkDurationSec: Double,
+        chunkSizeBytes: Int, createdAt: Timestamp, status: VideoStatus, chunks: [ManifestChunk]
+    ) {
+        self.videoId = videoId
+        self.title = title
+        self.durationSec = durationSec
+        self.totalChunks = totalChunks
+        self.chunkDurationSec = chunkDurationSec
+        self.chunkSizeBytes = chunkSizeBytes
+        self.createdAt = createdAt
+        self.status = status
+        self.chunks = chunks
+    }
+}
+
+/// `POST /chunk/{chunk_id}/commit`
+package struct CommitRequest: Codable, Sendable {
+    package let nodeUrls: [String]
+    package let checksum: SHA256Digest
+    package let sizeBytes: Int
+    package let videoId: VideoID
+    package let sequenceNum: Int
+    package let redundancyMode: RedundancyMode?
+    /// Which of the video's streams the chunk belongs to; `source`, the manifest's, when absent.
+    package let stream: ChunkStream?
+    package let startSec: Double?
+    package let durationSec: Double?
+
+    package init(
+        nodeUrls: [String], checksum: SHA256Digest, sizeBytes: Int, videoId: VideoID, sequenceNum: Int,
+        redundancyMode: RedundancyMode? = nil, stream: ChunkStream? = nil, startSec: Double? = nil,
+        durationSec: Double? = nil
+    ) {
+        self.nodeUrls = nodeUrls
+        self.checksum = checksum
+        self.sizeBytes = sizeBytes
+        self.videoId = videoId
+        self.sequenceNum = sequenceNum
+        self.redundancyMode = redundancyMode
+        self.stream = stream
+        self.startSec = startSec
+        self.durationSec = durationSec
+    }
+}
+
+package struct CommitResponse: Codable, Sendable {
+    package let success: Bool
+    package let committedNodes: [String]
+    package let message: String
+
+    package init(success: Bool, committedNodes: [String], message: String) {
+        self.success = success
+        self.committedNodes = committedNodes
+        self.message = message
+    }
+}
+
+/// A run of a rendition's bytes that a player fetches as one: whole fragments, the first beginning with a keyframe.
+package struct SegmentMessage: Codable, Sendable, Hashable {
+    package let offsetBytes: Int
+    package let sizeBytes: Int
+    package let startSec: Double
+    package let durationSec: Double
+
+    package init(offsetBytes: Int, sizeBytes: Int, startSec: Double, durationSec: Double) {
+        self.offsetBytes = offsetBytes
+        self.sizeBytes = sizeBytes
+        self.startSec = startSec
+        self.durationSec = durationSec
+    }
+}
+
+/// A playable form of a video: fragmented MP4 in one chunk stream.
+package struct RenditionMessage: Codable, Sendable, Hashable {
+    /// Also the name of its chunk stream and its label in URLs.
+    package let stream: ChunkStream
+    package let width: Int
+    package let height: Int
+    /// RFC 6381, such as `avc1.640028,mp4a.40.2`.
+    package let codecs: String
+    package let frameRate: Double?
+    /// Peak and average bits per second over segments.
+    package let bandwidth: Int
+    package let averageBandwidth: Int
+    /// Length of the initialization segment at the start of the stream.
+    package let initializationBytes: Int
+    package let segments: [SegmentMessage]
+
+    package init(
+        stream: ChunkStream, width: Int, height: Int, codecs: String, frameRate: Double?, bandwidth: Int,
+        averageBandwidth: Int, initializationBytes: Int, segments: [SegmentMessage]
+    ) {
+        self.stream = stream
+        self.width = width
+        self.height = height
+        self.codecs = codecs
+        self.frameRate = frameRate
+        self.bandwidth = bandwidth
+        self.averageBandwidth = averageBandwidth
+        self.initializationBytes = initializationBytes
+        self.segments = segments
+    }
+}
+
+/// The file as it was uploaded.
+package struct OriginalMessage: Codable, Sendable, Hashable {
+    package let filename: String
+    package let contentType: String
+    package let sizeBytes: Int
+    package let checksum: SHA256Digest
+    package let width: Int
+    package let height: Int
+    /// `1080p` and the like, from the height.
+    package let qualityLabel: String
+
+    package init(
+        filename: String, contentType: String, sizeBytes: Int, checksum: SHA256Digest, width: Int, height: Int,
+        qualityLabel: String
+    ) {
+        self.filename = filename
+        self.contentType = contentType
+        self.sizeBytes = sizeBytes
+        self.checksum = checksum
+        self.width = width
+        self.height = height
+        self.qualityLabel = qualityLabel
+    }
+}
+
+/// `POST /video/{video_id}/publish`: everything about a video that its chunks do not say. One transaction makes the
+/// video `active`; refused (409) while a chunk of a stream it names is missing.
+package struct PublishRequest: Codable, Sendable {
+    package let durationSec: Double
+    package let original: OriginalMessage
+    package let renditions: [RenditionMessage]
+
+    package init(durationSec: Double, original: OriginalMessage, renditions: [RenditionMessage]) {
+        self.durationSec = durationSec
+        self.original = original
+        self.renditions = renditions
+    }
+}
+
+/// `PATCH /video/{video_id}/status`
+package struct StatusRequest: Codable, Sendable {
+    package let status: VideoStatus
+    /// Why, when `failed`.
+    package let error: String?
+
+    package init(status: VideoStatus, error: String? = nil) {
+        self.status = status
+        self.error = error
+    }
+}
+
+package struct StreamMessage: Codable, Sendable {
+    package let stream: ChunkStream
+    package let chunks: [ManifestChunk]
+
+    package init(stream: ChunkStream, chunks: [ManifestChunk]) {
+        self.stream = stream
+        self.chunks = chunks
+    }
+}
+
+/// `GET /video/{video_id}/layout`: all a streaming origin needs.
+package struct VideoLayout: Codable, Sendable {
+    package let video: VideoSummary
+    package let original: OriginalMessage?
+    package let renditions: [RenditionMessage]
+    package let streams: [StreamMessage]
+
+    package init(
+        video: VideoSummary, original: OriginalMessage?, renditions: [RenditionMessage], streams: [StreamMessage]
+    ) {
+        self.video = video
+        self.original = original
+        self.renditions = renditions
+        self.streams = streams
+    }
+
+    package func chunks(of stream: ChunkStream) -> [ManifestChunk] {
+        streams.first { $0.stream == stream }?.chunks ?? []
+    }
+}
+
+/// A row of `GET /nodes/healthy` and `GET /nodes/all`.
+package struct NodeSummary: Codable, Sendable {
+    package let nodeUrl: String
+    package let nodeId: NodeID
+    package let status: NodeStatus
+    package let lastHeartbeat: Timestamp
+    package let diskUsagePercent: Double
+    package let chunkCount: Int
+    package let version: String
+    package let corruptChunks: [ChunkID]
+
+    package init(
+        nodeUrl: String, nodeId: NodeID, status: NodeStatus, lastHeartbeat: Timestamp, diskUsagePercent: Double,
+        chunkCount: Int, version: String, corruptChunks: [ChunkID]
+    ) {
+        self.nodeUrl = nodeUrl
+        self.nodeId = nodeId
+        self.status = status
+        self.lastHeartbeat = lastHeartbeat
+        self.diskUsagePercent = diskUsagePercent
+        self.chunkCount = chunkCount
+        self.version = version
+        self.corruptChunks = corruptChunks
+    }
+}
+
+/// `POST /nodes/register`, as a JSON body or as query parameters of the same names.
+package struct RegisterNodeRequest: Codable, Sendable {
+    package let nodeUrl: String
+    package let nodeId: NodeID
+    package let version: String?
+
+    package init(nodeUrl: String, nodeId: NodeID, version: String?) {
+        self.nodeUrl = nodeUrl
+        self.nodeId = nodeId
+        self.version = version
+    }
+}
+
+/// `POST /nodes/{node_id}/heartbeat`; 404 tells the node to register again.
+package struct HeartbeatRequest: Codable, Sendable {
+    package let diskUsagePercent: Double
+    package let chunkCount: Int
+    package let corruptChunks: [ChunkID]?
+
+    package init(diskUsagePercent: Double, chunkCount: Int, corruptChunks: [ChunkID]? = nil) {
+        self.diskUsagePercent = diskUsagePercent
+        self.chunkCount = chunkCount
+        self.corruptChunks = corruptChunks
+    }
+}

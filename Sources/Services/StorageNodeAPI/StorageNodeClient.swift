@@ -1,0 +1,65 @@
+import Base
+import ChunkPaxos
+import Foundation
+import HTTPClient
+import HTTPTypes
+
+/// Calls a storage node.
+package struct StorageNodeClient: Sendable {
+    package let baseURL: String
+    private let http: HTTPClient
+
+    /// - Parameter baseURL: such as `http://localhost:8081`.
+    package init(_ baseURL: String, http: HTTPClient) {
+        self.baseURL = baseURL.hasSuffix("/") ? String(baseURL.dropLast()) : baseURL
+        self.http = http
+    }
+
+    /// Stores the bytes and, in the same durable record, accepts `value` under `ballot`: returns only when both are
+    /// safe.
+    /// - Throws: ``HTTPClientError``; status 409 when the node holds other bytes or another value under that id.
+    package func store(_ id: ChunkID, _ bytes: [UInt8], ballot: Ballot, value: ChunkValue) async throws {
+        var request = ClientRequest(.put, "\(baseURL)/chunk/\(id)", body: .bytes(bytes))
+        request.headers[StorageNodeHeader.checksum] = value.checksum.hex
+        request.headers[StorageNodeHeader.ballot] = ballot.description
+        request.headers[StorageNodeHeader.value] = Data(try value.encoded()).base64EncodedString()
+        request.headers["Content-Type"] = "application/octet-stream"
+        try await http.send(request).requireSuccess()
+    }
+
+    /// The chunk's bytes, unverified: the caller knows the checksum they must have.
+    package func fetch(_ id: ChunkID, range: Range<Int>? = nil, timeout: Duration = .seconds(30)) async throws -> [UInt8] {
+        var request = ClientRequest.get("\(baseURL)/chunk/\(id)")
+        if let range { request.headers["Range"] = "bytes=\(range.lowerBound)-\(range.upperBound - 1)" }
+        request.totalTimeout = timeout
+        let response = try await http.send(request)
+        try response.requireSuccess()
+        return response.body
+    }
+
+    /// Removes the chunk; that it was not there is no error.
+    package func delete(_ id: ChunkID) async throws {
+        let response = try await http.send(ClientRequest(.delete, "\(baseURL)/chunk/\(id)"))
+        if response.status != .notFound { try response.requireSuccess() }
+    }
+
+    package func prepare(_ id: ChunkID, _ ballot: Ballot) async throws -> AcceptorReport {
+        try await paxos(id, "prepare", PrepareRequest(ballot: ballot))
+    }
+
+    package func accept(_ id: ChunkID, _ ballot: Ballot, _ value: ChunkValue) async throws -> AcceptorReport {
+        try await paxos(id, "accept", AcceptRequest(ballot: ballot, value: value))
+    }
+
+    /// What the acceptor has promised and accepted, and what it holds.
+    package func read(_ id: ChunkID) async throws -> AcceptorReport {
+        struct Empty: Encodable {}
+        return try await paxos(id, "read", Empty())
+    }
+
+    private func paxos(_ id: ChunkID, _ phase: String, _ body: some Encodable) async throws -> AcceptorReport {
+        var request = try ClientRequest.json(.post, "\(baseURL)/paxos/\(id)/\(phase)", body)
+        request.totalTimeout = .seconds(5)
+        return try await http.send(request).decoded(as: AcceptorReport.self)
+    }
+}
