@@ -17,7 +17,8 @@ func module(_ name: String, in folder: String, _ dependencies: [Target.Dependenc
     -> Target
 {
     .target(
-        name: name, dependencies: dependencies, path: "Sources/\(folder)", resources: resources, swiftSettings: settings)
+        name: name, dependencies: dependencies, path: "Sources/\(folder)", resources: resources, swiftSettings: settings
+    )
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
@@ -53,7 +54,8 @@ let package = Package(
         module("Placement", in: "Consensus/Placement", ["Base", "Digests"]),
         module("ChunkStore", in: "Storage/ChunkStore", ["Base", "Digests", "ChunkPaxos"]),
         module("Catalog", in: "Catalog/Catalog", ["Base", "ChunkPaxos", "Placement"]),
-        module("CatalogSQLite", in: "Catalog/CatalogSQLite", ["Base", "ChunkPaxos", "Placement", "Catalog", "CSQLite"]),
+        module(
+            "CatalogSQLite", in: "Catalog/CatalogSQLite", ["Base", "ChunkPaxos", "Placement", "Catalog", "CSQLite"]),
         module("Media", in: "Media", ["Base", "Processes"]),
 
         // Services: what others may call (…API), and the service itself.
@@ -85,9 +87,10 @@ let package = Package(
         module(
             "Streaming", in: "Services/Streaming",
             ["Base", "HTTPTypes", "HTTPClient", "Media", "MetadataAPI", "SmartClient", "Hosting"]),
+        module("WebAssets", in: "Web", ["Base"]),
         module(
             "WebSite", in: "Services/WebSite",
-            ["Base", "HTTPTypes", "HTTPClient", "MetadataAPI", "UploaderAPI", "Hosting"]),
+            ["Base", "HTTPTypes", "HTTPClient", "MetadataAPI", "UploaderAPI", "Hosting", "WebAssets"]),
 
         // The product
         .executableTarget(
@@ -98,6 +101,42 @@ let package = Package(
             ],
             path: "Sources/vstack", swiftSettings: settings),
 
+        // Tests
+        tests("Base", ["Base"]),
+        tests("Digests", ["Base", "Digests"]),
+        tests("Processes", ["Base", "Processes"]),
+        tests("HTTPTypes", ["Base", "HTTPTypes"]),
+        tests("HTTPServer", ["Base", "HTTPTypes", "HTTPServer", "HTTPClient"]),
+        tests("HTTPClient", ["Base", "HTTPTypes", "HTTPClient"]),
+        tests("ChunkPaxos", ["Base", "ChunkPaxos"]),
+        tests("Placement", ["Base", "Placement"]),
+        tests("ChunkStore", ["Base", "Digests", "ChunkPaxos", "ChunkStore"]),
+        tests("Catalog", ["Base", "ChunkPaxos", "Placement", "Catalog", "CatalogSQLite"]),
+        tests("Media", ["Base", "Processes", "Media"]),
+        tests(
+            "SmartClient", ["Base", "Digests", "ChunkPaxos", "HTTPTypes", "HTTPClient", "MetadataAPI", "SmartClient"]),
+        tests(
+            "StorageNode",
+            ["Base", "Digests", "HTTPTypes", "HTTPClient", "ChunkPaxos", "ChunkStore", "StorageNodeAPI", "StorageNode"]),
+        tests(
+            "Metadata",
+            [
+                "Base", "Digests", "HTTPTypes", "HTTPClient", "ChunkPaxos", "Catalog", "MetadataAPI", "StorageNodeAPI",
+                "Metadata",
+            ]),
+        tests(
+            "Uploader",
+            [
+                "Base", "Digests", "HTTPTypes", "HTTPClient", "ChunkPaxos", "Media", "MetadataAPI", "UploaderAPI",
+                "Uploader",
+            ]),
+        tests(
+            "Streaming",
+            [
+                "Base", "Digests", "ChunkPaxos", "HTTPTypes", "HTTPClient", "Media", "MetadataAPI", "SmartClient",
+                "Streaming",
+            ]),
+        tests("WebSite", ["Base", "HTTPTypes", "HTTPClient", "Hosting", "MetadataAPI", "UploaderAPI", "WebSite"]),
 
     ],
     swiftLanguageModes: [.v6]
