@@ -15,6 +15,28 @@ package struct MemoryRegion: @unchecked Sendable {
     }
 }
 
+extension MemoryRegion {
+    /// A region that holds its own copy of the bytes.
+    package init(copying array: [UInt8]) {
+        let owner = HeapBytes(copying: array)
+        self.init(bytes: owner.bytes, owner: owner)
+    }
+}
+
+/// Bytes on the heap that never move and are freed with their owner.
+private final class HeapBytes: @unchecked Sendable {
+    // Written once in `init`, read-only afterwards, so sharing needs no lock.
+    let bytes: UnsafeRawBufferPointer
+
+    init(copying array: [UInt8]) {
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: max(array.count, 1), alignment: 64)
+        buffer.copyBytes(from: array)
+        bytes = UnsafeRawBufferPointer(rebasing: buffer.prefix(array.count))
+    }
+
+    deinit { bytes.deallocate() }
+}
+
 /// How sizes are shown to people.
 package enum ByteCount {
     package static let kibibyte = 1024

@@ -5,7 +5,7 @@ package final class Metrics: Sendable {
     private struct Family {
         let kind: String
         let help: String
-        var series: [(labels: String, read: @Sendable () -> String)]
+        var lines: [@Sendable (_ name: String) -> String]
     }
 
     private let families = Mutex<[(name: String, family: Family)]>([])
@@ -17,6 +17,13 @@ package final class Metrics: Sendable {
         let counter = Counter()
         register(name, "counter", help, labels) { String(counter.value) }
         return counter
+    }
+
+    /// - Parameter bounds: upper bounds of the buckets, in the unit of the name, ascending.
+    package func histogram(_ name: String, _ help: String, bounds: [Double]) -> Histogram {
+        let histogram = Histogram(bounds: bounds)
+        add(name, "histogram", help) { histogram.exposition(name: $0) }
+        return histogram
     }
 
     /// A value read when somebody asks.
@@ -35,9 +42,7 @@ package final class Metrics: Sendable {
             var text = ""
             for (name, family) in families {
                 text += "# HELP \(name) \(family.help)\n# TYPE \(name) \(family.kind)\n"
-                for (labels, read) in family.series {
-                    text += labels.isEmpty ? "\(name) \(read())\n" : "\(name){\(labels)} \(read())\n"
-                }
+                for line in family.lines { text += line(name) }
             }
             return text
         }
@@ -46,11 +51,15 @@ package final class Metrics: Sendable {
     private func register(
         _ name: String, _ kind: String, _ help: String, _ labels: String, _ read: @escaping @Sendable () -> String
     ) {
+        add(name, kind, help) { labels.isEmpty ? "\($0) \(read())\n" : "\($0){\(labels)} \(read())\n" }
+    }
+
+    private func add(_ name: String, _ kind: String, _ help: String, line: @escaping @Sendable (String) -> String) {
         families.withLock { families in
             if let index = families.firstIndex(where: { $0.name == name }) {
-                families[index].family.series.append((labels, read))
+                families[index].family.lines.append(line)
             } else {
-                families.append((name, Family(kind: kind, help: help, series: [(labels, read)])))
+                families.append((name, Family(kind: kind, help: help, lines: [line])))
             }
         }
     }
@@ -65,4 +74,32 @@ package final class Counter: Sendable {
     package func add(_ amount: Int = 1) { count.wrappingAdd(amount, ordering: .relaxed) }
 
     package var value: Int { count.load(ordering: .relaxed) }
+}
+
+/// How values spread over buckets.
+package final class Histogram: Sendable {
+    private let bounds: [Double]
+    /// One a bound, and the last for what is above all of them.
+    private let buckets: [Counter]
+    private let sumMillionths = Counter()
+
+    package init(bounds: [Double]) {
+        self.bounds = bounds
+        buckets = (0...bounds.count).map { _ in Counter() }
+    }
+
+    package func record(_ value: Double) {
+        buckets[bounds.firstIndex { value <= $0 } ?? bounds.count].add()
+        sumMillionths.add(Int(value * 1e6))
+    }
+
+    fileprivate func exposition(name: String) -> String {
+        var text = ""
+        var count = 0
+        for (bound, bucket) in zip(bounds.map { "\($0)" } + ["+Inf"], buckets) {
+            count += bucket.value
+            text += "\(name)_bucket{le=\"\(bound)\"} \(count)\n"
+        }
+        return text + "\(name)_sum \(Double(sumMillionths.value) / 1e6)\n\(name)_count \(count)\n"
+    }
 }

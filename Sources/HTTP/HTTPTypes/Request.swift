@@ -7,7 +7,7 @@ import Base
 /// header it does not ask for.
 package protocol RequestView {
     var method: HTTPMethod { get }
-    /// Decoded path, beginning with `/`.
+    /// The path as it came, still percent-encoded, beginning with `/` and without the query.
     var path: String { get }
     /// Values that the route's pattern captured, decoded.
     var parameters: PathParameters { get }

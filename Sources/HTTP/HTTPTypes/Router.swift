@@ -77,7 +77,8 @@ package struct Router: Sendable {
         }
     }
 
-    /// - Parameter path: decoded, beginning with `/`. A trailing slash is ignored.
+    /// - Parameter path: as it came, still percent-encoded, so that an encoded slash cannot forge a segment; what is
+    ///   captured is decoded. A trailing slash is ignored.
     package func match(_ method: HTTPMethod, _ path: String) -> Match {
         var captured: [(name: String, value: String)] = []
         guard let handlers = Self.find(Self.segments(of: path)[...], root, &captured) else { return .notFound }
@@ -99,12 +100,12 @@ package struct Router: Sendable {
         let before = captured.count
         if let next = node.literals[String(segment)], let found = find(remaining, next, &captured) { return found }
         if let (name, next) = node.placeholder {
-            captured.append((name, String(segment)))
+            captured.append((name, PercentEncoding.decode(segment)))
             if let found = find(remaining, next, &captured) { return found }
             captured.removeSubrange(before...)
         }
         if let (name, handlers) = node.rest {
-            captured.append((name, segments.joined(separator: "/")))
+            captured.append((name, PercentEncoding.decode(segments.joined(separator: "/"))))
             return handlers
         }
         return nil

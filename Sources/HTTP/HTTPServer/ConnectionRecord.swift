@@ -1,0 +1,137 @@
+import CPlatform
+import Glibc
+import Synchronization
+
+/// What the server knows about one TCP connection.
+final class ConnectionRecord: Sendable {
+    /// Whose turn it is. Only the client's turns can be too slow.
+    enum Phase: Int, Sendable {
+        /// The client's: the head of a request is awaited.
+        case awaitingHead
+        /// The client's: a body is arriving.
+        case receiving
+        /// Ours: a handler works, or we hold the body back.
+        case working
+        /// The client's: an answer is being taken.
+        case sending
+    }
+
+    /// One look at a connection: how far its bytes had come, and when.
+    struct Mark: Sendable {
+        var phase: Phase
+        var turn: Int
+        var bytes: UInt64
+        var time: Double
+    }
+
+    private let descriptor: Int32
+    private let isOpen = Mutex(true)
+    /// The phase in the low bits, above them a number that grows with every change: one store on the hot path.
+    private let phaseAndTurn = Atomic<Int>(Phase.awaitingHead.rawValue)
+    /// The request under way, so that a stopping server can find it.
+    private let current = Mutex<Exchange?>(nil)
+    /// The guard's own notes; only its thread looks at them.
+    let mark = Mutex<Mark?>(nil)
+
+    init(descriptor: Int32) { self.descriptor = descriptor }
+
+    func begin(_ exchange: Exchange) {
+        current.withLock { $0 = exchange }
+        enter(.working)
+    }
+
+    func end() {
+        current.withLock { $0 = nil }
+        enter(.awaitingHead)
+    }
+
+    var exchange: Exchange? { current.withLock { $0 } }
+
+    /// Called by the connection's own server thread, or while the connection is suspended.
+    func enter(_ phase: Phase) {
+        let turn = (phaseAndTurn.load(ordering: .relaxed) >> 2) &+ 1
+        phaseAndTurn.store(turn << 2 | phase.rawValue, ordering: .relaxed)
+    }
+
+    /// The phase now, which turn it is, and the bytes that have moved in either direction.
+    func observe(time: Double) -> Mark {
+        let value = phaseAndTurn.load(ordering: .relaxed)
+        var received: UInt64 = 0
+        var acknowledged: UInt64 = 0
+        isOpen.withLock { isOpen in
+            if isOpen { _ = vstack_tcp_progress(descriptor, &received, &acknowledged) }
+        }
+        return Mark(
+            phase: Phase(rawValue: value & 3) ?? .working, turn: value >> 2, bytes: received &+ acknowledged, time: time)
+    }
+
+    /// Ends the connection from another thread: its own thread then sees it closed.
+    func drop() {
+        isOpen.withLock { isOpen in
+            if isOpen { Glibc.shutdown(descriptor, Int32(SHUT_RDWR)) }
+        }
+    }
+
+    /// The descriptor is about to be closed and may be reused.
+    func close() { isOpen.withLock { $0 = false } }
+}
+
+/// Drops connections whose client is too slow: one thread a server, one look a second, nothing on the request's path.
+///
+/// A client must complete the head of a request within the header timeout, and must move bytes at the least rate,
+/// averaged over the idle timeout, while it is its turn.
+final class SlowClientGuard: Sendable {
+    private let configuration: ServerConfiguration
+    private let connections = Mutex<[ObjectIdentifier: ConnectionRecord]>([:])
+    private let onDrop: @Sendable () -> Void
+
+    init(configuration: ServerConfiguration, onDrop: @escaping @Sendable () -> Void) {
+        self.configuration = configuration
+        self.onDrop = onDrop
+    }
+
+    var connectionCount: Int { connections.withLock { $0.count } }
+
+    var exchangesUnderWay: [Exchange] {
+        connections.withLock { Array($0.values) }.compactMap(\.exchange)
+    }
+
+    func add(_ record: ConnectionRecord) { connections.withLock { $0[ObjectIdentifier(record)] = record } }
+
+    func remove(_ record: ConnectionRecord) {
+        record.close()
+        _ = connections.withLock { $0.removeValue(forKey: ObjectIdentifier(record)) }
+    }
+
+    /// Looks at every connection once. `now` is in seconds of a clock that only goes forward.
+    func sweep(now: Double) {
+        for record in connections.withLock({ Array($0.values) }) {
+            let seen = record.observe(time: now)
+            let isTooSlow = record.mark.withLock { mark in
+                guard let last = mark, last.turn == seen.turn else {
+                    mark = seen
+                    return false
+                }
+                return judge(since: last, seen, &mark)
+            }
+            if isTooSlow {
+                record.drop()
+                onDrop()
+            }
+        }
+    }
+
+    private func judge(
+        since last: ConnectionRecord.Mark, _ seen: ConnectionRecord.Mark, _ mark: inout ConnectionRecord.Mark?
+    ) -> Bool {
+        let elapsed = seen.time - last.time
+        switch seen.phase {
+        case .working: return false
+        case .awaitingHead: return elapsed >= configuration.headerTimeoutSeconds
+        case .receiving, .sending:
+            guard elapsed >= configuration.idleTimeoutSeconds else { return false }
+            mark = seen
+            return Double(seen.bytes &- last.bytes) < Double(configuration.bytesPerSecondMin) * elapsed
+        }
+    }
+}

@@ -1,0 +1,145 @@
+import Base
+import CMicrohttpd
+import Glibc
+import HTTPTypes
+import Synchronization
+
+/// An HTTP/1.1 server over libmicrohttpd: a few threads with epoll, each parsing, answering and sending for many
+/// connections. What cannot be answered at once suspends its connection and holds no thread.
+package final class HTTPServer: Sendable {
+    /// Memory of a connection: the head, and the window through which bodies come and go.
+    private static let connectionBytes = 256 * ByteCount.kibibyte
+
+    /// Where it listens; with port 0 asked for, the port that was free.
+    package let port: Int
+
+    private let core: ServerCore
+    private let daemon: Mutex<Daemon?>
+    private let sweeper: Sweeper
+
+    /// The library's handle; the mutex around it is its lock.
+    private struct Daemon: @unchecked Sendable {
+        let handle: OpaquePointer
+        /// Holds the core for the library's callbacks.
+        let context: Unmanaged<ServerCore>
+    }
+
+    /// Opens the port and begins to answer.
+    /// - Throws: ``Failure`` that names the port and why it cannot be opened.
+    package init(configuration: ServerConfiguration, router: Router, metrics: Metrics, log: Logger) throws(Failure) {
+        let socket = try ListeningSocket(host: configuration.host, port: configuration.port)
+        let core = ServerCore(configuration: configuration, router: router, metrics: metrics, log: log)
+        guard let daemon = Self.start(core, on: socket.descriptor) else {
+            close(socket.descriptor)
+            throw Failure(.internal, "the HTTP server on port \(socket.port) did not start")
+        }
+        port = socket.port
+        self.core = core
+        self.daemon = Mutex(daemon)
+        sweeper = Sweeper(core)
+    }
+
+    /// Takes no more connections, finishes what is being answered (for as long as the configuration says), and ends.
+    /// Idempotent. Blocks: call it from a thread of your own.
+    package func stop() {
+        let taken = daemon.withLock { daemon -> Daemon? in
+            defer { daemon = nil }
+            return daemon
+        }
+        guard let taken else { return }
+        sweeper.stop()
+        core.beginStopping()
+        let socket = MHD_quiesce_daemon(taken.handle)
+        if socket >= 0 { close(socket) }
+        wait(seconds: core.configuration.drainSeconds) { core.slowClients.exchangesUnderWay.isEmpty }
+        // The library must not be stopped while a connection is suspended.
+        for exchange in core.slowClients.exchangesUnderWay { exchange.forceEnd() }
+        wait(seconds: 1) { core.slowClients.exchangesUnderWay.isEmpty }
+        MHD_stop_daemon(taken.handle)
+        taken.context.release()
+    }
+
+    private func wait(seconds: Double, until isDone: () -> Bool) {
+        let deadline = ServerCore.monotonicSeconds() + seconds
+        while !isDone(), ServerCore.monotonicSeconds() < deadline { usleep(2_000) }
+    }
+
+    private static func start(_ core: ServerCore, on socket: Int32) -> Daemon? {
+        let context = Unmanaged.passRetained(core)
+        let pointer = context.toOpaque()
+        let completed: MHD_RequestCompletedCallback = { _, _, slot, _ in
+            guard let handler = slot?.pointee else { return }
+            slot?.pointee = nil
+            Unmanaged<RequestHandler>.fromOpaque(handler).takeRetainedValue().completed()
+        }
+        let notify: MHD_NotifyConnectionCallback = { context, connection, slot, event in
+            HTTPServer.notify(context, connection, slot, event)
+        }
+        // Paths and queries are decoded here, piece by piece, so that an encoded slash or NUL forges nothing.
+        let unescape: @convention(c) (UnsafeMutableRawPointer?, OpaquePointer?, UnsafeMutablePointer<CChar>?) -> Int = {
+            _, _, text in text.map { strlen($0) } ?? 0
+        }
+        let configuration = core.configuration
+        let options: [MHD_OptionItem] = [
+            item(.LISTEN_SOCKET, Int(socket)),
+            item(.THREAD_POOL_SIZE, configuration.threads),
+            item(.CONNECTION_LIMIT, max(configuration.connectionsMax, configuration.threads)),
+            item(.CONNECTION_MEMORY_LIMIT, connectionBytes),
+            item(.CONNECTION_MEMORY_INCREMENT, connectionBytes / 4),
+            item(.SIGPIPE_HANDLED_BY_APP, 1),
+            item(.NOTIFY_COMPLETED, unsafeBitCast(completed, to: Int.self), pointer),
+            item(.NOTIFY_CONNECTION, unsafeBitCast(notify, to: Int.self), pointer),
+            item(.UNESCAPE_CALLBACK, unsafeBitCast(unescape, to: Int.self), pointer),
+            item(.END, 0),
+        ]
+        let flags = MHD_USE_EPOLL_INTERNAL_THREAD.rawValue | MHD_ALLOW_SUSPEND_RESUME.rawValue | MHD_USE_TURBO.rawValue
+        let handle = options.withUnsafeBufferPointer { options in
+            vstack_mhd_start(flags, 0, accessHandler, pointer, options.baseAddress)
+        }
+        guard let handle else {
+            context.release()
+            return nil
+        }
+        return Daemon(handle: handle, context: context)
+    }
+
+    private static func item(_ option: MHD_OPTION, _ value: Int, _ pointer: UnsafeMutableRawPointer? = nil)
+        -> MHD_OptionItem
+    {
+        MHD_OptionItem(option: option, value: value, ptr_value: pointer)
+    }
+
+    private static let accessHandler: MHD_AccessHandlerCallback = {
+        context, connection, url, method, _, data, size, slot in
+        guard let context, let connection, let url, let method, let size, let slot else { return .NO }
+        if let handler = slot.pointee {
+            let handler = Unmanaged<RequestHandler>.fromOpaque(handler).takeUnretainedValue()
+            guard size.pointee > 0 else { return handler.endOfRequest() }
+            let bytes = UnsafeRawBufferPointer(start: data, count: size.pointee)
+            size.pointee = 0
+            return handler.receive(bytes)
+        }
+        guard let record = vstack_mhd_socket_context(connection) else { return .NO }
+        let handler = RequestHandler(
+            server: Unmanaged<ServerCore>.fromOpaque(context).takeUnretainedValue(), connection: connection,
+            record: Unmanaged<ConnectionRecord>.fromOpaque(record).takeUnretainedValue())
+        slot.pointee = Unmanaged.passRetained(handler).toOpaque()
+        return handler.begin(url: url, method: method)
+    }
+
+    private static func notify(
+        _ context: UnsafeMutableRawPointer?, _ connection: OpaquePointer?,
+        _ slot: UnsafeMutablePointer<UnsafeMutableRawPointer?>?, _ event: MHD_ConnectionNotificationCode
+    ) {
+        guard let context, let connection, let slot else { return }
+        let core = Unmanaged<ServerCore>.fromOpaque(context).takeUnretainedValue()
+        if event == .CONNECTION_NOTIFY_STARTED {
+            let record = ConnectionRecord(descriptor: vstack_mhd_socket(connection))
+            slot.pointee = Unmanaged.passRetained(record).toOpaque()
+            core.slowClients.add(record)
+        } else if let record = slot.pointee {
+            slot.pointee = nil
+            core.slowClients.remove(Unmanaged<ConnectionRecord>.fromOpaque(record).takeRetainedValue())
+        }
+    }
+}
