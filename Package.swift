@@ -106,7 +106,7 @@ let package = Package(
         tests("Digests", ["Base", "Digests"]),
         tests("Processes", ["Base", "Processes"]),
         tests("HTTPTypes", ["Base", "HTTPTypes"]),
-        tests("HTTPServer", ["Base", "HTTPTypes", "HTTPServer", "HTTPClient"]),
+        tests("HTTPServer", ["Base", "HTTPTypes", "HTTPServer"]),
         tests("HTTPClient", ["Base", "HTTPTypes", "HTTPClient"]),
         tests("ChunkPaxos", ["Base", "ChunkPaxos"]),
         tests("Placement", ["Base", "Placement"]),

@@ -31,7 +31,9 @@ extension VideoID: Codable {
         let text = try decoder.singleValueContainer().decode(String.self)
         guard let id = VideoID(text) else {
             throw DecodingError.dataCorrupted(
-                .init(codingPath: decoder.codingPath, debugDescription: "'\(text.prefix(80))' is not a video id (a UUID)"))
+                .init(
+                    codingPath: decoder.codingPath, debugDescription: "'\(text.prefix(80))' is not a video id (a UUID)")
+            )
         }
         self = id
     }

@@ -10,7 +10,8 @@ package final class HTTPClient: Sendable {
     /// Sends the request and reads the whole answer, whatever its status.
     /// - Parameter bodyLimit: bytes that the answer may have.
     /// - Throws: ``HTTPClientError``; cancelling the task ends the exchange.
-    package func send(_ request: ClientRequest, bodyLimit: Int = 64 * ByteCount.mebibyte) async throws -> ClientResponse {
+    package func send(_ request: ClientRequest, bodyLimit: Int = 64 * ByteCount.mebibyte) async throws -> ClientResponse
+    {
         fatalError()
     }
 

@@ -49,6 +49,9 @@ final class BackpressureChannel<Element: Sendable>: Sendable {
         return pause
     }
 
+    /// Whether the producer should still pause. It asks again once it has paused, as the consumer may have been faster.
+    var isPaused: Bool { state.withLock { $0.isPaused } }
+
     /// No more elements: the consumer gets nil, or the error, after what is still queued.
     func finish(_ end: Result<Void, any Error> = .success(())) {
         let waiter = state.withLock { state -> CheckedContinuation<Element?, any Error>? in

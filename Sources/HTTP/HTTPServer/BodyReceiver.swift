@@ -67,9 +67,9 @@ final class BodyReceiver {
             collected.append(contentsOf: bytes)
             mode = .collect(collected, handler: handler)
         case .stream(let channel):
-            if channel.push([UInt8](bytes), cost: bytes.count) { exchange.holdBody() }
+            if channel.push([UInt8](bytes), cost: bytes.count) { holdBody(while: { channel.isPaused }) }
         case .form(let decoder):
-            if try decoder.decode(bytes) { exchange.holdBody() }
+            if try decoder.decode(bytes) { holdBody(while: { decoder.isBehind }) }
         case .sink(let sink): try sink.receive(bytes)
         }
     }
@@ -97,6 +97,11 @@ final class BodyReceiver {
         case .sink(let sink): sink.abort()
         }
         mode = .drain(task: nil)
+    }
+
+    private func holdBody(while isBehind: () -> Bool) {
+        exchange.holdBody()
+        if !isBehind() { exchange.releaseBody() }
     }
 
     private static func check(_ count: Int?, _ limit: Int?) throws(Failure) {

@@ -62,13 +62,18 @@ final class ConnectionRecord: Sendable {
             if isOpen { _ = vstack_tcp_progress(descriptor, &received, &acknowledged) }
         }
         return Mark(
-            phase: Phase(rawValue: value & 3) ?? .working, turn: value >> 2, bytes: received &+ acknowledged, time: time)
+            phase: Phase(rawValue: value & 3) ?? .working, turn: value >> 2, bytes: received &+ acknowledged, time: time
+        )
     }
 
     /// Ends the connection from another thread: its own thread then sees it closed.
     func drop() {
         isOpen.withLock { isOpen in
-            if isOpen { Glibc.shutdown(descriptor, Int32(SHUT_RDWR)) }
+            guard isOpen else { return }
+            // What is still queued for a client that does not take it is thrown away at close, not kept trying.
+            var reset = linger(l_onoff: 1, l_linger: 0)
+            setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &reset, socklen_t(MemoryLayout<linger>.size))
+            Glibc.shutdown(descriptor, Int32(SHUT_RDWR))
         }
     }
 

@@ -30,7 +30,10 @@ struct ConnectionView: RequestView {
             method: method, path: path, parameters: parameters, id: id,
             headers: HTTPHeaders(values(of: .HEADER_KIND)),
             queryItems: values(of: .GET_ARGUMENT_KIND).map {
-                (PercentEncoding.decode($0.name, plusIsSpace: true), PercentEncoding.decode($0.value, plusIsSpace: true))
+                (
+                    PercentEncoding.decode($0.name, plusIsSpace: true),
+                    PercentEncoding.decode($0.value, plusIsSpace: true)
+                )
             })
     }
 
@@ -42,7 +45,8 @@ struct ConnectionView: RequestView {
                 connection, kind,
                 { context, _, name, value in
                     let list = context!.assumingMemoryBound(to: List.self)
-                    list.pointee.append((name.map { String(cString: $0) } ?? "", value.map { String(cString: $0) } ?? ""))
+                    list.pointee.append(
+                        (name.map { String(cString: $0) } ?? "", value.map { String(cString: $0) } ?? ""))
                     return .YES
                 }, pointer)
         }

@@ -32,6 +32,9 @@ final class FormDecoder {
 
     deinit { if let processor { MHD_destroy_post_processor(processor) } }
 
+    /// Whether the consumer has still to catch up.
+    var isBehind: Bool { channel.isPaused }
+
     /// - Returns: whether the consumer is behind and the producer should pause.
     func decode(_ bytes: UnsafeRawBufferPointer) throws(Failure) -> Bool {
         isFull = false

@@ -7,7 +7,7 @@ import HTTPTypes
 final class RequestHandler {
     /// What is still to come of a body that nobody wants is read up to this, so that the connection can be kept; above
     /// it the answer is sent at once and the connection closed.
-    private static let drainBytesMax = 4 * ByteCount.mebibyte
+    private static let drainBytesMax = 64 * ByteCount.kibibyte
     /// How much more is read and dropped after an early answer, so that the client comes to read it before the reset.
     private static let lingerBytesMax = 64 * ByteCount.mebibyte
 
@@ -39,7 +39,8 @@ final class RequestHandler {
         let hasBody: Bool
         do {
             guard let method = HTTPMethod(rawValue: String(cString: method)) else {
-                return send(.detail(HTTPStatus(501), "the method \(String(cString: method).prefix(20)) is not known here"))
+                return send(
+                    .detail(HTTPStatus(501), "the method \(String(cString: method).prefix(20)) is not known here"))
             }
             var view = ConnectionView(connection: connection, method: method, path: path, id: exchange.id)
             origin = view.header("Origin").flatMap { server.allowedOrigin($0, host: view.header("Host")) }
@@ -47,25 +48,33 @@ final class RequestHandler {
             hasBody = (contentLength ?? 0) > 0 || view.header("Transfer-Encoding") != nil
             guard vstack_mhd_header_size(connection) <= server.configuration.headerBytesMax else {
                 let limit = ByteCount.text(server.configuration.headerBytesMax)
-                return send(.detail(.headersTooLarge, "the request's header fields are larger than \(limit)"))
+                return answerHead(.detail(.headersTooLarge, "the request's header fields are larger than \(limit)"))
             }
             reply = try server.reply(to: &view)
-            if case .respond(let response) = reply, !hasBody || isTooLongToDrain(of: contentLength) {
-                return send(response)
-            }
+            if case .respond(let response) = reply { return answerHead(response) }
             record.enter(hasBody ? .receiving : .working)
             receiver = try BodyReceiver(
                 reply, connection: connection, contentLength: contentLength, exchange: exchange)
             return .YES
         } catch {
-            let response = failure(error)
-            guard isBodyAnnounced, !isTooLongToDrain(of: contentLength) else { return send(response) }
-            record.enter(.receiving)
-            exchange.complete(.success(response))
-            receiver = try? BodyReceiver(
-                .task { response }, connection: connection, contentLength: nil, exchange: exchange)
-            return .YES
+            return answerHead(failure(error))
         }
+    }
+
+    /// Answers a request whose body, if it has one, nobody wants.
+    private func answerHead(_ response: Response) -> MHD_Result {
+        // A client that waits for leave to send its body gets the answer instead, and the library closes.
+        if MHD_lookup_connection_value(connection, .HEADER_KIND, "Expect") != nil { return send(response) }
+        exchange.complete(.success(response))
+        if isBodyAnnounced {
+            record.enter(.receiving)
+            if isTooLongToDrain(of: contentLength) {
+                answerEarly()
+                return .YES
+            }
+        }
+        receiver = try? BodyReceiver(.respond(response), connection: connection, contentLength: nil, exchange: exchange)
+        return .YES
     }
 
     /// A piece of the body.

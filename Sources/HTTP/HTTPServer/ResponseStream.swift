@@ -43,7 +43,8 @@ final class ResponseStream: Sendable {
             let count = min(buffer.count, state.current.count - state.offset)
             if count > 0 {
                 state.current.withUnsafeBytes { bytes in
-                    buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[state.offset..<state.offset + count]))
+                    buffer.copyMemory(
+                        from: UnsafeRawBufferPointer(rebasing: bytes[state.offset..<state.offset + count]))
                 }
                 state.offset += count
                 return count

@@ -8,7 +8,8 @@ final class ServerMetrics: Sendable {
     init(_ metrics: Metrics, slowClients: SlowClientGuard, dropped: Counter) {
         byClass = (1...5).map { statusClass in
             metrics.counter(
-                "http_requests_total", "Requests answered, by class of status code.", labels: "code=\"\(statusClass)xx\"")
+                "http_requests_total", "Requests answered, by class of status code.",
+                labels: "code=\"\(statusClass)xx\"")
         }
         duration = metrics.histogram(
             "http_request_duration_seconds", "Time from a request's head to the end of its answer.",

@@ -55,7 +55,8 @@ extension RequestView {
         guard let value = Int(text), range.contains(value) else {
             throw Failure(
                 .invalidArgument,
-                "'\(name)' is '\(text.prefix(40))': it must be a whole number from \(range.lowerBound) to \(range.upperBound)")
+                "'\(name)' is '\(text.prefix(40))': it must be a whole number from \(range.lowerBound) to \(range.upperBound)"
+            )
         }
         return value
     }

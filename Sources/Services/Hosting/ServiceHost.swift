@@ -23,7 +23,9 @@ package final class ServiceHost: Sendable {
             configuration: configuration, router: router, metrics: service.metrics, log: Logger(service.name))
         // A role that listens on every address is reached by the machine's own.
         let isEverywhere = ["0.0.0.0", "::", "127.0.0.1", "localhost"].contains(configuration.host)
-        let host = isEverywhere ? "localhost" : configuration.host.contains(":") ? "[\(configuration.host)]" : configuration.host
+        let host =
+            isEverywhere
+            ? "localhost" : configuration.host.contains(":") ? "[\(configuration.host)]" : configuration.host
         url = "http://\(host):\(server.port)"
         name = service.name
         self.service = service

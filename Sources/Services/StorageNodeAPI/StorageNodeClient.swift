@@ -28,7 +28,9 @@ package struct StorageNodeClient: Sendable {
     }
 
     /// The chunk's bytes, unverified: the caller knows the checksum they must have.
-    package func fetch(_ id: ChunkID, range: Range<Int>? = nil, timeout: Duration = .seconds(30)) async throws -> [UInt8] {
+    package func fetch(_ id: ChunkID, range: Range<Int>? = nil, timeout: Duration = .seconds(30)) async throws
+        -> [UInt8]
+    {
         var request = ClientRequest.get("\(baseURL)/chunk/\(id)")
         if let range { request.headers["Range"] = "bytes=\(range.lowerBound)-\(range.upperBound - 1)" }
         request.totalTimeout = timeout
