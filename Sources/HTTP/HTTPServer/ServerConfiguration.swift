@@ -33,6 +33,7 @@ package struct ServerConfiguration: Sendable {
             "HTTP_HEADER_TIMEOUT", default: headerTimeoutSeconds, in: 0.1...86_400)
         idleTimeoutSeconds = try settings.number("HTTP_IDLE_TIMEOUT", default: idleTimeoutSeconds, in: 0.1...86_400)
         bytesPerSecondMin = try settings.integer("HTTP_MIN_RATE", default: bytesPerSecondMin)
+        drainSeconds = try settings.number("HTTP_DRAIN_SECONDS", default: drainSeconds, in: 0...600)
         crossOrigin = CrossOriginPolicy(allowed: settings.list("CORS_ALLOWED_ORIGINS"))
     }
 }

@@ -1,0 +1,85 @@
+import Base
+import MetadataAPI
+
+extension Command {
+    static let videos = Command(
+        name: "videos", summary: "List the videos.",
+        options: [
+            CommandOption("limit", "N", "At most so many (default 100, at most 1000)."),
+            CommandOption("offset", "N", "Leave out so many of the newest (default 0)."),
+        ] + Cluster.options
+    ) { invocation in
+        let limit = try invocation.integer("limit", default: 100, in: 1...1_000)
+        let offset = try invocation.integer("offset", default: 0, in: 0...Int.max)
+        return try await Cluster.with(invocation) { cluster in
+            let videos = try await cluster.metadata.videos(limit: limit, offset: offset)
+            var table = Table(["ID", "STATUS", "SECONDS", "SIZE", "VIEWS", "TITLE"])
+            for video in videos {
+                table.add([
+                    "\(video.videoId)", video.status.rawValue, "\((video.durationSec * 10).rounded() / 10)",
+                    ByteCount.text(video.sizeBytes), "\(video.viewCount)", video.title,
+                ])
+            }
+            print(table.text)
+            return 0
+        }
+    }
+
+    static let nodes = Command(
+        name: "nodes", summary: "List the storage nodes and how they are.", options: Cluster.options
+    ) { invocation in
+        try await Cluster.with(invocation) { cluster in
+            var table = Table(["NODE", "STATUS", "DISK", "CHUNKS", "URL", "LAST HEARTBEAT"])
+            for node in try await cluster.metadata.nodes() {
+                table.add([
+                    "\(node.nodeId)", node.status.rawValue, "\((node.diskUsagePercent * 10).rounded() / 10) %",
+                    "\(node.chunkCount)", node.nodeUrl, "\(node.lastHeartbeat)",
+                ])
+            }
+            print(table.text)
+            return 0
+        }
+    }
+
+    static let delete = Command(
+        name: "delete", summary: "Delete a video and, in time, its chunks.", operands: ["VIDEO"],
+        options: Cluster.options
+    ) { invocation in
+        let id = try invocation.videoID()
+        return try await Cluster.with(invocation) { cluster in
+            try await cluster.metadata.deleteVideo(id)
+            print("deleted \(id)")
+            return 0
+        }
+    }
+}
+
+/// Columns of text, each as wide as its widest cell.
+private struct Table {
+    private var rows: [[String]]
+
+    init(_ header: [String]) { rows = [header] }
+
+    mutating func add(_ row: [String]) { rows.append(row.map(Self.printable)) }
+
+    var text: String {
+        let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
+        return rows.map { row in
+            let cells = zip(row, widths).map { $0 + String(repeating: " ", count: $1 - $0.count) }
+            return cells.joined(separator: "  ").trimmingSuffix(while: { $0 == " " })
+        }.joined(separator: "\n")
+    }
+
+    /// Without control characters, which could steer a terminal.
+    private static func printable(_ text: String) -> String {
+        String(text.map { $0.unicodeScalars.contains { $0.value < 0x20 || $0.value == 0x7f } ? "�" : $0 })
+    }
+}
+
+extension String {
+    fileprivate func trimmingSuffix(while isTrimmed: (Character) -> Bool) -> String {
+        var text = self[...]
+        while let last = text.last, isTrimmed(last) { text.removeLast() }
+        return String(text)
+    }
+}

@@ -1,0 +1,127 @@
+import Base
+import HTTPClient
+import HTTPServer
+import Hosting
+import Metadata
+import StorageNode
+import Streaming
+import Uploader
+import WebSite
+
+/// A service that can run in a process of its own.
+struct Role: Sendable {
+    let name: String
+    let summary: String
+    let defaultPort: Int
+    /// The settings it reads, beside those every role has.
+    let options: [CommandOption]
+    let make: @Sendable (Settings, HTTPClient) throws -> any Service
+
+    static let all: [Role] = [.metadata, .storage, .uploader, .stream, .web]
+
+    static let metadata = Role(
+        name: "metadata", summary: "Metadata service: videos, chunks, nodes, consensus (8080).", defaultPort: 8080,
+        options: [
+            CommandOption(setting: "DB_PATH", "FILE", "The catalog (default ./data/metadata/metadata.db)."),
+            CommandOption(setting: "NODE_TIMEOUT", "SECONDS", "Silence after which a node is down (default 30)."),
+            CommandOption(setting: "EXTERNAL_URL_MAP", "MAP", "internal=external,… for node URLs in manifests."),
+            CommandOption(setting: "ENABLE_EXTERNAL_TRANSLATION", "BOOL", "false turns that map off (default true)."),
+        ]
+    ) { settings, http in
+        try MetadataService(configuration: MetadataConfiguration(settings: settings), http: http)
+    }
+
+    static let storage = Role(
+        name: "storage", summary: "Storage node: keeps chunks, votes on them (8081).", defaultPort: 8081,
+        options: [
+            CommandOption(setting: "NODE_ID", "NAME", "The node's name (default storage-node-1)."),
+            CommandOption(setting: "NODE_URL", "URL", "Where others reach it (default its own port on localhost)."),
+            CommandOption(setting: "DATA_DIR", "DIR", "Where the chunks are kept (default ./data/storage1)."),
+            metadataURL,
+            CommandOption(setting: "HEARTBEAT_INTERVAL", "SECONDS", "Time between heartbeats (default 10)."),
+            CommandOption(setting: "MAX_CHUNK_SIZE", "BYTES", "Largest chunk taken (default 2097152)."),
+            CommandOption(setting: "MAX_SUPERBLOCK_SIZE", "BYTES", "Size of a superblock file (default 1 GiB)."),
+            CommandOption(setting: "DISK_CRITICAL_PERCENT", "N", "Disk usage that refuses writes (default 95)."),
+        ]
+    ) { settings, http in
+        try StorageNodeService(configuration: StorageNodeConfiguration(settings: settings), http: http)
+    }
+
+    static let uploader = Role(
+        name: "uploader", summary: "Uploader: takes videos in and chunks them (8084).", defaultPort: 8084,
+        options: [
+            metadataURL,
+            CommandOption(setting: "TEMP_DIR", "DIR", "Where uploads rest while they are worked on (./data/uploads)."),
+            CommandOption(setting: "CHUNK_SIZE", "BYTES", "Largest chunk made (default 2097152)."),
+            CommandOption(setting: "CHUNK_DURATION", "SECONDS", "Playing time of a chunk (default 10)."),
+            CommandOption(setting: "MAX_CONCURRENT_UPLOADS", "N", "Uploads worked on at once; others wait (default 5)."),
+        ]
+    ) { settings, http in
+        try UploaderService(configuration: UploaderConfiguration(settings: settings), http: http)
+    }
+
+    static let stream = Role(
+        name: "stream", summary: "Streaming service: HLS and originals (8004).", defaultPort: 8004,
+        options: [
+            metadataURL,
+            CommandOption(setting: "STREAM_CACHE_BYTES", "BYTES", "Memory for hot segments (default 256 MiB)."),
+        ]
+    ) { settings, http in
+        try StreamingService(configuration: StreamingConfiguration(settings: settings), http: http)
+    }
+
+    static let web = Role(
+        name: "web", summary: "Web page and its API (8085).", defaultPort: 8085,
+        options: [
+            metadataURL,
+            CommandOption(setting: "UPLOADER_SERVICE_URL", "URL", "The uploader (default http://localhost:8084)."),
+            CommandOption(setting: "STREAMING_SERVICE_URL", "URL", "The streaming service (http://localhost:8004)."),
+        ]
+    ) { settings, http in
+        try WebSiteService(configuration: WebSiteConfiguration(settings: settings), http: http)
+    }
+
+    private static let metadataURL = CommandOption(
+        setting: "METADATA_SERVICE_URL", "URL", "The metadata service (default http://localhost:8080).")
+
+    /// Opens the role's port and starts it.
+    func host(_ settings: Settings, http: HTTPClient) async throws -> ServiceHost {
+        let configuration = try ServerConfiguration(settings: settings, defaultPort: defaultPort)
+        try Exposure.check(host: configuration.host, settings: settings)
+        return try await ServiceHost(try make(settings, http), configuration: configuration)
+    }
+
+    /// `vstack NAME`: the role alone, until a signal.
+    var command: Command {
+        Command(
+            name: name, summary: summary,
+            options: [
+                CommandOption(setting: "PORT", "N", "Where it listens (default \(defaultPort))."),
+                CommandOption(setting: "HOST", "ADDRESS", "On which address (default 127.0.0.1)."),
+            ] + options
+        ) { [self] invocation in
+            let signals = TerminationSignals()
+            let http = HTTPClient()
+            let host = try await host(invocation.settings, http: http)
+            print("vstack \(name) is ready: \(host.url)")
+            await signals.wait()
+            signals.exitAfterDeadline()
+            await host.stop()
+            http.shutdown()
+            return 0
+        }
+    }
+}
+
+/// Loopback by default: nothing is opened to a network by accident.
+enum Exposure {
+    static func check(host: String, settings: Settings) throws(Failure) {
+        let isLoopback = host == "localhost" || host == "::1" || host.hasPrefix("127.")
+        guard !isLoopback, try !settings.flag("ALLOW_UNAUTHENTICATED", default: false) else { return }
+        throw Failure(
+            .forbidden,
+            "listening on \(host) would open the service, which asks for no key, to the network: set "
+                + "ALLOW_UNAUTHENTICATED=true if that network is trusted, or put a proxy with authentication before "
+                + "127.0.0.1")
+    }
+}
