@@ -69,6 +69,8 @@ final class TestPeer {
     let number: Int
     private let descriptor: Int32
     private var buffer: [UInt8] = []
+    // POLLRDHUP, which Glibc does not show to Swift.
+    private static let clientClosedItsEnd: Int16 = 0x2000
 
     init(_ descriptor: Int32, number: Int) {
         self.descriptor = descriptor
@@ -134,6 +136,18 @@ final class TestPeer {
 
     /// Waits until the client has closed its end.
     func waitForClose() { while fill() { buffer.removeAll() } }
+
+    /// Neither reads nor closes until the client closes or the server is stopped.
+    func holdOpen() {
+        var entry = pollfd(fd: descriptor, events: Self.clientClosedItsEnd, revents: 0)
+        poll(&entry, 1, -1)
+    }
+
+    /// Whether the client's side takes bytes again within that time.
+    func isWritable(withinMilliseconds time: Int32) -> Bool {
+        var entry = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+        return poll(&entry, 1, time) > 0
+    }
 
     /// Closes so that the client's kernel sees a reset.
     func reset() {

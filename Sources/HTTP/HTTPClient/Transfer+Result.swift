@@ -28,12 +28,13 @@ extension Transfer {
 
     private func error(for code: CURLcode) -> HTTPClientError {
         switch code {
-        case CURLE_URL_MALFORMAT, CURLE_UNSUPPORTED_PROTOCOL: error(.invalidURL, "is no address", code)
+        case CURLE_URL_MALFORMAT: error(.invalidURL, "is no address", code)
         case CURLE_OPERATION_TIMEDOUT: error(.timeout, "took too long", code)
         case CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_CONNECT, CURLE_SSL_CONNECT_ERROR, CURLE_PEER_FAILED_VERIFICATION,
             CURLE_INTERFACE_FAILED, CURLE_NO_CONNECTION_AVAILABLE:
             error(.connection, "cannot be reached", code)
-        case CURLE_WEIRD_SERVER_REPLY, CURLE_BAD_CONTENT_ENCODING, CURLE_HTTP2:
+        // The scheme was checked before, so an unsupported protocol is the server's: libcurl takes it for HTTP/0.9.
+        case CURLE_WEIRD_SERVER_REPLY, CURLE_UNSUPPORTED_PROTOCOL, CURLE_BAD_CONTENT_ENCODING, CURLE_HTTP2:
             error(.malformedResponse, "does not speak HTTP", code)
         default: error(.interrupted, "broke the connection", code)
         }

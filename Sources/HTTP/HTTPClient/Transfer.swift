@@ -8,6 +8,9 @@ import HTTPTypes
 /// - `head` is set once, by the empty line after a final (not 1xx) status.
 /// - `failure` is ours and wins over whatever libcurl makes of the callback that was refused.
 final class Transfer {
+    /// What a server's announcement alone may make us set aside.
+    private static let reservationBytesMax = 64 * ByteCount.mebibyte
+
     let submission: Submission
     let handle: EasyHandle
     let startedAt: ContinuousClock.Instant
@@ -82,7 +85,7 @@ final class Transfer {
         case .whole(let limit, _):
             let size = announcedBytes ?? 0
             guard size <= limit else { return refuse(tooLarge(limit)) }
-            body.reserveCapacity(size)
+            body.reserveCapacity(min(size, Self.reservationBytesMax))
         }
         return true
     }
