@@ -19,6 +19,10 @@ typedef size_t (*vstack_curl_data_callback)(char *buffer, size_t size, size_t co
 static inline CURLcode vstack_curl_set_callback(CURL *handle, CURLoption option, vstack_curl_data_callback value) {
     return curl_easy_setopt(handle, option, value);
 }
+typedef int (*vstack_curl_seek_callback)(void *context, curl_off_t offset, int origin);
+static inline CURLcode vstack_curl_set_seek_callback(CURL *handle, vstack_curl_seek_callback value) {
+    return curl_easy_setopt(handle, CURLOPT_SEEKFUNCTION, value);
+}
 static inline CURLcode vstack_curl_get_long(CURL *handle, CURLINFO info, long *value) {
     return curl_easy_getinfo(handle, info, value);
 }
