@@ -5,6 +5,9 @@ import Testing
 
 /// Two proposers and three acceptors, driven through every order in which their messages can arrive. A message that is
 /// lost is one that never arrives: since safety is checked in every state on the way, every loss is covered.
+///
+/// What is chosen follows from the acceptors alone, so that of two proposers only the answers that make one speak again
+/// have to travel: promises to one that still prepares. The others would multiply the states and change nothing.
 @Suite("Rival proposers")
 struct InterleavingTests {
     @Test("no order of messages lets two values be chosen")
@@ -22,6 +25,16 @@ struct InterleavingTests {
         explorer.run()
         #expect(explorer.violation == nil)
         #expect(explorer.chosenValues == (reached.count == 1 ? [0, World.creatorValue] : [World.creatorValue]))
+    }
+
+    @Test("ballot 0 arriving late, in part or never, is safe beside other proposers", arguments: [1, 2])
+    func creatorInFlight(_ proposerCount: Int) {
+        var world = World(proposerCount: proposerCount, creatorReaches: nil)
+        world.sendCreatorsValue()
+        var explorer = Explorer(world: world)
+        explorer.run()
+        #expect(explorer.violation == nil)
+        #expect(explorer.chosenValues == Set((0..<proposerCount).map(UInt8.init) + [World.creatorValue]))
     }
 
     @Test("an acceptor that forgets its promises is caught")
@@ -53,10 +66,14 @@ private struct World: Hashable {
 
     var acceptors = [Acceptor(), Acceptor(), Acceptor()]
     var proposers: [Proposer] = []
-    /// Who sends it to whom: the link of proposer p and acceptor a is `p * 3 + a`. The links keep their own order.
-    var messages: [Message] = []
-    /// Every acceptance that ever was; a bit for each acceptor. In order of ballot.
+    /// In flight. The link of proposer p and acceptor a is `p * 3 + a`.
+    var messages: Set<Message> = []
+    /// Every acceptance that ever was, and at whom.
     var accepts: [Acceptor.Accepted: Set<Int>] = [:]
+    /// Proposers that have begun their second phase.
+    private var spoken: Set<Int> = []
+    /// Whether a proposer called decided what no majority had accepted.
+    private(set) var wasMistaken = false
     let forgetsPromises: Bool
     let hidesAccepted: Bool
 
@@ -77,17 +94,24 @@ private struct World: Hashable {
         }
     }
 
+    mutating func sendCreatorsValue() {
+        for node in Self.nodes {
+            let ballot = Ballot(round: 0, proposer: 100)
+            messages.insert(.accept(link(proposers.count, node), ballot, value: [Self.creatorValue]))
+        }
+    }
+
     /// Values that a majority accepted under one ballot at some time.
     var chosen: Set<UInt8> { Set(accepts.filter { $0.value.count >= 2 }.compactMap { $0.key.value.first }) }
 
-    /// The world after message `index` has arrived.
-    func delivering(_ index: Int) -> World {
+    /// The world after the message has arrived.
+    func delivering(_ message: Message) -> World {
         var world = self
-        let message = world.messages.remove(at: index)
+        world.messages.remove(message)
         switch message {
         case .prepare(let link, let ballot):
             let answer = world.acceptors[link % 3].onPrepare(ballot)
-            world.messages.append(.answer(link, .prepare, ballot, answer))
+            world.reply(.answer(link, .prepare, ballot, answer))
         case .accept(let link, let ballot, let value):
             let number = link % 3
             if forgetsPromises { world.acceptors[number] = Acceptor(accepted: world.acceptors[number].accepted) }
@@ -95,7 +119,7 @@ private struct World: Hashable {
             if answer == .accepted {
                 world.accepts[Acceptor.Accepted(ballot: ballot, value: value), default: []].insert(number)
             }
-            world.messages.append(.answer(link, .accept, ballot, answer))
+            world.reply(.answer(link, .accept, ballot, answer))
         case .answer(let link, let question, let ballot, let answer):
             let (number, node) = (link / 3, Self.nodes[link % 3])
             let actions =
@@ -111,32 +135,33 @@ private struct World: Hashable {
         return world
     }
 
+    private mutating func reply(_ message: Message) {
+        guard case .answer(let link, _, _, _) = message, link / 3 < proposers.count else { return }
+        if proposers.count > 1 {
+            guard case .answer(_, .prepare, _, .promised) = message, !spoken.contains(link / 3) else { return }
+        }
+        messages.insert(message)
+    }
+
     private mutating func send(_ actions: [Proposer.Action], of number: Int) {
+        if case .accept? = actions.first, proposers.count > 1 {
+            spoken.insert(number)
+            messages = messages.filter { if case .answer(let link, _, _, _) = $0 { link / 3 != number } else { true } }
+        }
         for action in actions {
             switch action {
             case .prepare(let node, let ballot):
-                messages.append(.prepare(link(number, node), ballot))
+                messages.insert(.prepare(link(number, node), ballot))
             case .accept(let node, let ballot, let value):
-                messages.append(.accept(link(number, node), ballot, value: value))
-            case .decided, .preempted, .inconsistent: break
+                messages.insert(.accept(link(number, node), ballot, value: value))
+            case .decided(let accepted): wasMistaken = wasMistaken || accepts[accepted, default: []].count < 2
+            case .preempted, .inconsistent: break
             }
         }
     }
 
     private func link(_ number: Int, _ node: NodeID) -> Int {
         number * 3 + (Self.nodes.firstIndex(of: node) ?? 0)
-    }
-
-    // Messages in flight are a set: the order in which they stand in the array is no part of the state.
-    static func == (a: World, b: World) -> Bool {
-        a.acceptors == b.acceptors && a.proposers == b.proposers && a.accepts == b.accepts
-            && Set(a.messages) == Set(b.messages)
-    }
-
-    func hash(into hasher: inout Hasher) {
-        hasher.combine(acceptors)
-        hasher.combine(proposers)
-        hasher.combine(Set(messages))
     }
 }
 
@@ -153,8 +178,8 @@ private struct Explorer {
         while violation == nil, let world = open.popLast() {
             guard seen.insert(world).inserted else { continue }
             chosenValues.formUnion(world.chosen)
-            if world.chosen.count > 1 { violation = world }
-            for index in world.messages.indices { open.append(world.delivering(index)) }
+            if world.chosen.count > 1 || world.wasMistaken { violation = world }
+            for message in world.messages { open.append(world.delivering(message)) }
         }
     }
 }
