@@ -1,0 +1,87 @@
+import Base
+import Placement
+
+/// What the metadata service knows: videos, the groups their chunks live on, chunks, renditions, nodes.
+///
+/// A learner's memory, not a voter: what a chunk is was decided by the storage nodes before it is recorded here.
+///
+/// Every call that changes something returns when the change is durable, and is one transaction: it is there whole
+/// after a crash, or not at all. Calls may be made from any number of tasks at once; none blocks the caller's thread.
+/// A deleted video is not there for any call except those about deletions.
+package protocol Catalog: Sendable {
+    // Videos
+
+    /// Enters a video as `uploading`, and its placement group if that is new.
+    /// - Throws: ``CatalogError`` of code `conflict` when the id is taken, `notFound` when a member of the group is no
+    ///   registered node.
+    func createVideo(_ video: NewVideo) async throws(CatalogError)
+
+    func video(_ id: VideoID) async throws(CatalogError) -> Video?
+
+    /// Newest first.
+    func videos(limit: Int, offset: Int) async throws(CatalogError) -> [Video]
+
+    /// A video and all that belongs to it, as of one moment.
+    /// - Parameter stream: the one stream whose chunks are wanted; nil for all.
+    func contents(of id: VideoID, stream: ChunkStream?) async throws(CatalogError) -> VideoContents?
+
+    /// Moves a video to another status, where ``Video/Status/canBecome(_:)`` allows it.
+    /// - Parameter error: why it failed.
+    func setStatus(of id: VideoID, to status: Video.Status, error: String?) async throws(CatalogError)
+
+    /// Enters what chunks do not say and makes the video `active`. Publishing again replaces it.
+    /// - Throws: ``CatalogError`` of code `conflict` when a stream that it names is not complete.
+    func publish(_ id: VideoID, _ publication: Publication) async throws(CatalogError)
+
+    /// Counts one view.
+    /// - Returns: the number of views there are now.
+    func addView(of id: VideoID) async throws(CatalogError) -> Int
+
+    // Chunks
+
+    func chunk(_ id: ChunkID) async throws(CatalogError) -> Chunk?
+
+    /// Records a chunk that consensus has decided, or adds replicas to one that is recorded already.
+    /// - Returns: the chunk as it is recorded now, with every replica.
+    /// - Throws: ``CatalogError`` of code `conflict` when the id, or the place in the stream, has another chunk.
+    func recordChunk(_ chunk: Chunk) async throws(CatalogError) -> Chunk
+
+    // Groups and nodes
+
+    func placementGroup(_ id: String) async throws(CatalogError) -> PlacementGroup?
+
+    /// Enters a node, or gives a known one its new URL and version, and counts as a heartbeat.
+    func registerNode(_ node: Node) async throws(CatalogError)
+
+    /// - Throws: ``CatalogError`` of code `notFound` for a node that never registered.
+    func recordHeartbeat(of id: NodeID, _ report: NodeReport, at time: Timestamp) async throws(CatalogError)
+
+    /// In order of id.
+    func nodes() async throws(CatalogError) -> [Node]
+
+    func statistics() async throws(CatalogError) -> CatalogStatistics
+
+    // Deletions
+
+    /// Takes the video out of sight and notes every node that may hold bytes of it, in one transaction.
+    /// - Throws: ``CatalogError`` of code `notFound`.
+    func deleteVideo(_ id: VideoID) async throws(CatalogError)
+
+    /// Work of the reaper: at most `limit` pairs of a deleted video and a node that may hold bytes of it.
+    func deletions(limit: Int) async throws(CatalogError) -> [Deletion]
+
+    /// The next chunks that are to go from the deletion's node, after what ``advanceDeletion(_:to:)`` noted.
+    func chunks(of deletion: Deletion, limit: Int) async throws(CatalogError) -> [DeletedChunk]
+
+    /// Where each stream of the deletion's video ends: one past the last recorded sequence number.
+    func streamEnds(of deletion: Deletion) async throws(CatalogError) -> [ChunkStream: Int]
+
+    /// Notes that the deletion's chunks up to and including `chunk` are gone from its node.
+    func advanceDeletion(_ deletion: Deletion, to chunk: DeletedChunk) async throws(CatalogError)
+
+    /// Notes that the node holds nothing of the video any more; with the last node the video's rows go too.
+    func finishDeletion(_ deletion: Deletion) async throws(CatalogError)
+
+    /// Finishes the writes under way and lets go of the database. Later calls throw `closed`.
+    func close() async
+}

@@ -1,0 +1,33 @@
+import Base
+
+/// A storage node as it was last heard of. Whether it is healthy is for the reader to derive from that.
+package struct Node: Hashable, Sendable {
+    package let id: NodeID
+    /// Base URL without a slash at the end.
+    package let url: String
+    package let version: String
+    package let lastHeartbeat: Timestamp
+    package let report: NodeReport
+
+    package init(id: NodeID, url: String, version: String, lastHeartbeat: Timestamp, report: NodeReport) {
+        self.id = id
+        self.url = url
+        self.version = version
+        self.lastHeartbeat = lastHeartbeat
+        self.report = report
+    }
+}
+
+/// What a node says of itself in a heartbeat.
+package struct NodeReport: Hashable, Sendable {
+    package let diskUsagePercent: Double
+    package let chunkCount: Int
+    /// Chunks whose bytes failed their checksum.
+    package let corruptChunks: [ChunkID]
+
+    package init(diskUsagePercent: Double = 0, chunkCount: Int = 0, corruptChunks: [ChunkID] = []) {
+        self.diskUsagePercent = diskUsagePercent
+        self.chunkCount = chunkCount
+        self.corruptChunks = corruptChunks
+    }
+}

@@ -1,0 +1,171 @@
+import Base
+import Catalog
+import Foundation
+import Placement
+import Synchronization
+
+/// The catalog in one SQLite file, for one machine: one connection that writes, a few that read.
+///
+/// `journal_mode=WAL` with `synchronous=FULL`: a commit that was acknowledged survives kill -9 and loss of power.
+package final class CatalogSQLite: Catalog {
+    /// Connections that read at the same time.
+    private static let readerCount = 4
+
+    private let writer: Writer
+    private let readers: Readers
+    /// The nodes the file knew when it was opened, for a service that must know them before it answers anything.
+    package let nodesWhenOpened: [Node]
+
+    /// Opens the file, creates it and its folder if they are not there, and brings its tables up to date.
+    /// - Throws: ``CatalogError`` whose message names the file: newer than this program, damaged, or not writable.
+    package convenience init(path: String) throws(CatalogError) { try self.init(path: path, steps: Schema.steps) }
+
+    init(path: String, steps: [String]) throws(CatalogError) {
+        do throws(CatalogError) {
+            try Self.createFolder(of: path)
+            let connection = try Connection(path: path, createsFile: true)
+            guard !connection.isReadOnly else { throw CatalogError(.unwritable, "the file may only be read") }
+            try connection.script("PRAGMA foreign_keys = ON")
+            // Looked at before anything is changed, so that the file of another program stays as it is.
+            try Schema.check(connection, steps: steps)
+            try connection.script("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")
+            try Schema.migrate(connection, steps: steps)
+            nodesWhenOpened = try NodeTable.all(connection)
+            writer = Writer(connection)
+            readers = try Readers(path: path, count: Self.readerCount)
+        } catch {
+            throw CatalogError(error.code, "the catalog '\(path)' cannot be used: \(error.message)")
+        }
+    }
+
+    /// Transactions committed since the file was opened.
+    package var commitCount: Int { writer.commits.load(ordering: .relaxed) }
+
+    package func close() async {
+        await readers.close()
+        // Last, so that SQLite folds the log into the file and removes it.
+        await writer.close()
+    }
+
+    func write<Value: Sendable>(
+        _ body: @escaping @Sendable (Connection) throws(CatalogError) -> Value
+    ) async throws(CatalogError) -> Value { try await writer.write(body) }
+
+    func read<Value: Sendable>(
+        _ body: @escaping @Sendable (Connection) throws(CatalogError) -> Value
+    ) async throws(CatalogError) -> Value { try await readers.read(body) }
+
+    private static func createFolder(of path: String) throws(CatalogError) {
+        let folder = URL(fileURLWithPath: path).deletingLastPathComponent()
+        do {
+            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        } catch {
+            throw CatalogError(.unwritable, "its folder cannot be created: \(error.localizedDescription)")
+        }
+    }
+}
+
+// What each call reads and writes stands with its tables.
+extension CatalogSQLite {
+    package func createVideo(_ video: NewVideo) async throws(CatalogError) {
+        try await write { (connection) throws(CatalogError) in try VideoTable.insert(video, connection) }
+    }
+
+    package func video(_ id: VideoID) async throws(CatalogError) -> Video? {
+        try await read { (connection) throws(CatalogError) in try VideoTable.find(id, connection)?.video }
+    }
+
+    package func videos(limit: Int, offset: Int) async throws(CatalogError) -> [Video] {
+        try await read { (connection) throws(CatalogError) in
+            try VideoTable.list(limit: limit, offset: offset, connection)
+        }
+    }
+
+    package func contents(of id: VideoID, stream: ChunkStream?) async throws(CatalogError) -> VideoContents? {
+        try await read { (connection) throws(CatalogError) in
+            guard let (key, video) = try VideoTable.find(id, connection) else { return nil }
+            return VideoContents(
+                video: video, original: try PublicationTables.original(of: key, connection),
+                renditions: try PublicationTables.renditions(of: key, connection),
+                chunks: try ChunkTable.all(of: key, id, stream: stream, connection))
+        }
+    }
+
+    package func setStatus(of id: VideoID, to status: Video.Status, error: String?) async throws(CatalogError) {
+        try await write { (connection) throws(CatalogError) in
+            try VideoTable.setStatus(of: id, to: status, error: error, connection)
+        }
+    }
+
+    package func publish(_ id: VideoID, _ publication: Publication) async throws(CatalogError) {
+        try await write { (connection) throws(CatalogError) in
+            try PublicationTables.publish(id, publication, connection)
+        }
+    }
+
+    package func addView(of id: VideoID) async throws(CatalogError) -> Int {
+        try await write { (connection) throws(CatalogError) in try VideoTable.addView(of: id, connection) }
+    }
+
+    package func chunk(_ id: ChunkID) async throws(CatalogError) -> Chunk? {
+        try await read { (connection) throws(CatalogError) in try ChunkTable.find(id, connection)?.chunk }
+    }
+
+    package func recordChunk(_ chunk: Chunk) async throws(CatalogError) -> Chunk {
+        try await write { (connection) throws(CatalogError) in try ChunkTable.record(chunk, connection) }
+    }
+
+    package func placementGroup(_ id: String) async throws(CatalogError) -> PlacementGroup? {
+        try await read { (connection) throws(CatalogError) in try NodeTable.group(id, connection) }
+    }
+
+    package func registerNode(_ node: Node) async throws(CatalogError) {
+        try await write { (connection) throws(CatalogError) in try NodeTable.register(node, connection) }
+    }
+
+    package func recordHeartbeat(
+        of id: NodeID, _ report: NodeReport, at time: Timestamp
+    ) async throws(CatalogError) {
+        try await write { (connection) throws(CatalogError) in
+            try NodeTable.recordHeartbeat(of: id, report, at: time, connection)
+        }
+    }
+
+    package func nodes() async throws(CatalogError) -> [Node] {
+        try await read { (connection) throws(CatalogError) in try NodeTable.all(connection) }
+    }
+
+    package func statistics() async throws(CatalogError) -> CatalogStatistics {
+        try await read { (connection) throws(CatalogError) in try VideoTable.statistics(connection) }
+    }
+
+    package func deleteVideo(_ id: VideoID) async throws(CatalogError) {
+        try await write { (connection) throws(CatalogError) in try DeletionTable.delete(id, connection) }
+    }
+
+    package func deletions(limit: Int) async throws(CatalogError) -> [Deletion] {
+        try await read { (connection) throws(CatalogError) in try DeletionTable.all(limit: limit, connection) }
+    }
+
+    package func chunks(of deletion: Deletion, limit: Int) async throws(CatalogError) -> [DeletedChunk] {
+        try await read { (connection) throws(CatalogError) in
+            try DeletionTable.chunks(of: deletion, limit: limit, connection)
+        }
+    }
+
+    package func streamEnds(of deletion: Deletion) async throws(CatalogError) -> [ChunkStream: Int] {
+        try await read { (connection) throws(CatalogError) in
+            try DeletionTable.streamEnds(of: deletion, connection)
+        }
+    }
+
+    package func advanceDeletion(_ deletion: Deletion, to chunk: DeletedChunk) async throws(CatalogError) {
+        try await write { (connection) throws(CatalogError) in
+            try DeletionTable.advance(deletion, to: chunk, connection)
+        }
+    }
+
+    package func finishDeletion(_ deletion: Deletion) async throws(CatalogError) {
+        try await write { (connection) throws(CatalogError) in try DeletionTable.finish(deletion, connection) }
+    }
+}

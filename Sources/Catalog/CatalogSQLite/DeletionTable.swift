@@ -1,0 +1,83 @@
+import Base
+import Catalog
+
+/// Deleted videos whose bytes are still to go from the nodes.
+enum DeletionTable {
+    static func delete(_ id: VideoID, _ connection: Connection) throws(CatalogError) {
+        let (key, _) = try VideoTable.require(id, connection)
+        try connection.run("UPDATE videos SET status = 'deleted' WHERE key = ?", [SQLValue(key)])
+        // A member of the group may hold bytes that were never committed; a replica may have moved out of the group.
+        try connection.run(
+            """
+            INSERT INTO deletions (video_key, node_key)
+            SELECT ?1, m.node_key FROM group_members m JOIN videos v ON v.group_key = m.group_key WHERE v.key = ?1
+            UNION SELECT ?1, r.node_key FROM replicas r JOIN chunks c ON c.key = r.chunk_key WHERE c.video_key = ?1
+            """, [SQLValue(key)])
+    }
+
+    static func all(limit: Int, _ connection: Connection) throws(CatalogError) -> [Deletion] {
+        try connection.rows(
+            """
+            SELECT v.id, n.id FROM deletions d JOIN videos v ON v.key = d.video_key JOIN nodes n ON n.key = d.node_key
+            ORDER BY d.video_key, d.node_key LIMIT ?
+            """, [SQLValue(limit)]
+        ) { (row) throws(CatalogError) in
+            Deletion(video: try row.decode(0) { VideoID($0) }, node: try row.decode(1) { NodeID($0) })
+        }
+    }
+
+    static func chunks(
+        of deletion: Deletion, limit: Int, _ connection: Connection
+    ) throws(CatalogError) -> [DeletedChunk] {
+        guard let (video, node) = try keys(of: deletion, connection) else { return [] }
+        return try connection.rows(
+            """
+            SELECT c.id, c.key FROM deletions d JOIN chunks c ON c.video_key = d.video_key
+            WHERE d.video_key = ? AND d.node_key = ? AND c.key > d.chunk_key_done ORDER BY c.key LIMIT ?
+            """, [SQLValue(video), SQLValue(node), SQLValue(limit)]
+        ) { (row) throws(CatalogError) in
+            DeletedChunk(id: try row.decode(0) { ChunkID($0) }, position: row.integer(1))
+        }
+    }
+
+    static func streamEnds(
+        of deletion: Deletion, _ connection: Connection
+    ) throws(CatalogError) -> [ChunkStream: Int] {
+        let ends = try connection.rows(
+            """
+            SELECT s.stream, s.sequence_end FROM streams s JOIN videos v ON v.key = s.video_key
+            WHERE v.id = ? AND v.status = 'deleted'
+            """, [SQLValue(deletion.video)]
+        ) { (row) throws(CatalogError) in (try row.decode(0) { ChunkStream($0) }, row.int(1)) }
+        return Dictionary(ends) { first, _ in first }
+    }
+
+    static func advance(
+        _ deletion: Deletion, to chunk: DeletedChunk, _ connection: Connection
+    ) throws(CatalogError) {
+        guard let (video, node) = try keys(of: deletion, connection) else { return }
+        try connection.run(
+            """
+            UPDATE deletions SET chunk_key_done = max(chunk_key_done, ?3) WHERE video_key = ?1 AND node_key = ?2
+            """, [SQLValue(video), SQLValue(node), SQLValue(chunk.position)])
+    }
+
+    static func finish(_ deletion: Deletion, _ connection: Connection) throws(CatalogError) {
+        guard let (video, node) = try keys(of: deletion, connection) else { return }
+        try connection.run(
+            "DELETE FROM deletions WHERE video_key = ? AND node_key = ?", [SQLValue(video), SQLValue(node)])
+        try connection.run(
+            "DELETE FROM videos WHERE key = ?1 AND NOT EXISTS (SELECT 1 FROM deletions WHERE video_key = ?1)",
+            [SQLValue(video)])
+    }
+
+    /// Keys of the deleted video and the node; nil when the deletion is done with.
+    private static func keys(
+        of deletion: Deletion, _ connection: Connection
+    ) throws(CatalogError) -> (video: Int64, node: Int64)? {
+        try connection.row(
+            "SELECT v.key, n.key FROM videos v, nodes n WHERE v.id = ? AND v.status = 'deleted' AND n.id = ?",
+            [SQLValue(deletion.video), SQLValue(deletion.node)]
+        ) { ($0.integer(0), $0.integer(1)) }
+    }
+}

@@ -1,0 +1,102 @@
+import Base
+import Catalog
+import Placement
+
+/// Nodes and the placement groups they form.
+enum NodeTable {
+    static func register(_ node: Node, _ connection: Connection) throws(CatalogError) {
+        try connection.run(
+            """
+            INSERT INTO nodes (id, url, version, last_heartbeat, disk_usage_percent, chunk_count, corrupt_chunks)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+            ON CONFLICT (id) DO UPDATE SET url = ?2, version = ?3, last_heartbeat = ?4, disk_usage_percent = ?5,
+                chunk_count = ?6, corrupt_chunks = ?7
+            """,
+            [
+                SQLValue(node.id), .text(node.url), .text(node.version), SQLValue(node.lastHeartbeat.nanoseconds),
+                SQLValue(node.report.diskUsagePercent), SQLValue(node.report.chunkCount), corrupt(node.report),
+            ])
+    }
+
+    static func recordHeartbeat(
+        of id: NodeID, _ report: NodeReport, at time: Timestamp, _ connection: Connection
+    ) throws(CatalogError) {
+        try connection.run(
+            """
+            UPDATE nodes SET last_heartbeat = max(last_heartbeat, ?2), disk_usage_percent = ?3, chunk_count = ?4,
+                corrupt_chunks = ?5
+            WHERE id = ?1
+            """,
+            [
+                SQLValue(id), SQLValue(time.nanoseconds), SQLValue(report.diskUsagePercent),
+                SQLValue(report.chunkCount), corrupt(report),
+            ])
+        guard connection.changeCount == 1 else { throw unknown(id) }
+    }
+
+    static func all(_ connection: Connection) throws(CatalogError) -> [Node] {
+        try connection.rows(
+            """
+            SELECT id, url, version, last_heartbeat, disk_usage_percent, chunk_count, corrupt_chunks
+            FROM nodes ORDER BY id
+            """
+        ) { (row) throws(CatalogError) in
+            let report = NodeReport(
+                diskUsagePercent: row.real(4), chunkCount: row.int(5),
+                corruptChunks: row.text(6).split(separator: " ").compactMap { ChunkID($0) })
+            return Node(
+                id: try row.decode(0) { NodeID($0) }, url: row.text(1), version: row.text(2),
+                lastHeartbeat: Timestamp(nanoseconds: row.integer(3)), report: report)
+        }
+    }
+
+    /// Ids by key, for joining in memory.
+    static func idsByKey(_ connection: Connection) throws(CatalogError) -> [Int64: NodeID] {
+        let pairs = try connection.rows("SELECT key, id FROM nodes") { (row) throws(CatalogError) in
+            (row.integer(0), try row.decode(1) { NodeID($0) })
+        }
+        return Dictionary(pairs) { first, _ in first }
+    }
+
+    /// - Throws: ``CatalogError`` of code `notFound`.
+    static func key(of id: NodeID, _ connection: Connection) throws(CatalogError) -> Int64 {
+        guard let key = try connection.row("SELECT key FROM nodes WHERE id = ?", [SQLValue(id)], { $0.integer(0) })
+        else { throw unknown(id) }
+        return key
+    }
+
+    /// The group's key; it is entered when it is new.
+    static func enter(_ group: PlacementGroup, _ connection: Connection) throws(CatalogError) -> Int64 {
+        if let key = try groupKey(group.id, connection) { return key }
+        try connection.run("INSERT INTO placement_groups (id) VALUES (?)", [.text(group.id)])
+        let key = connection.lastInsertedKey
+        for member in group.members {
+            try connection.run(
+                "INSERT INTO group_members (group_key, node_key) VALUES (?, ?)",
+                [SQLValue(key), SQLValue(try self.key(of: member, connection))])
+        }
+        return key
+    }
+
+    static func group(_ id: String, _ connection: Connection) throws(CatalogError) -> PlacementGroup? {
+        guard let key = try groupKey(id, connection) else { return nil }
+        let members = try connection.rows(
+            "SELECT n.id FROM group_members m JOIN nodes n ON n.key = m.node_key WHERE m.group_key = ?",
+            [SQLValue(key)]
+        ) { (row) throws(CatalogError) in try row.decode(0) { NodeID($0) } }
+        return PlacementGroup(members: members)
+    }
+
+    private static func groupKey(_ id: String, _ connection: Connection) throws(CatalogError) -> Int64? {
+        try connection.row("SELECT key FROM placement_groups WHERE id = ?", [.text(id)]) { $0.integer(0) }
+    }
+
+    /// Chunk ids have no spaces, so a space parts them.
+    private static func corrupt(_ report: NodeReport) -> SQLValue {
+        .text(report.corruptChunks.map(\.description).joined(separator: " "))
+    }
+
+    private static func unknown(_ id: NodeID) -> CatalogError {
+        CatalogError(.notFound, "no storage node '\(id)' is registered: it has to register first")
+    }
+}

@@ -1,0 +1,148 @@
+import Catalog
+
+/// The tables, as the list of steps that lead to them. A step that has shipped is never changed; new ones are added at
+/// the end. `PRAGMA user_version` says how many a file has been through.
+enum Schema {
+    /// "VSTK": marks a SQLite file as a catalog of ours.
+    private static let applicationID = 0x5653_544b
+
+    static let steps = [tables]
+
+    /// Refuses a file that is not ours, or newer than this program; changes nothing.
+    /// - Returns: how many steps it has been through.
+    @discardableResult
+    static func check(_ connection: Connection, steps: [String]) throws(CatalogError) -> Int {
+        let version = try pragma("user_version", connection)
+        let application = try pragma("application_id", connection)
+        let tables = try connection.row("SELECT count(*) FROM sqlite_schema") { $0.int(0) } ?? 0
+        guard application == applicationID || (application == 0 && version == 0 && tables == 0) else {
+            throw CatalogError(.corrupt, "it is a database of another program; choose another file")
+        }
+        guard version <= steps.count else {
+            throw CatalogError(
+                .newerSchema,
+                "it was written by a newer V-Stack (schema \(version), this program knows up to \(steps.count)); "
+                    + "upgrade this program")
+        }
+        return version
+    }
+
+    /// Brings the file to the last step, each in a transaction of its own.
+    static func migrate(_ connection: Connection, steps: [String]) throws(CatalogError) {
+        for next in try check(connection, steps: steps)..<steps.count {
+            try connection.transaction { () throws(CatalogError) in
+                try connection.script(steps[next])
+                try connection.script("PRAGMA application_id = \(applicationID); PRAGMA user_version = \(next + 1)")
+            }
+        }
+    }
+
+    private static func pragma(_ name: String, _ connection: Connection) throws(CatalogError) -> Int {
+        try connection.row("PRAGMA \(name)") { $0.int(0) } ?? 0
+    }
+
+    /// Integer keys keep the large tables (chunks, replicas) narrow; times are nanoseconds since 1970; `streams` are
+    /// running totals kept in the transaction of each chunk, so that no list has to count; `segments` is a JSON array
+    /// of `[offset, size, start, duration]` (docs/decisions/003-catalog-sqlite.md).
+    private static let tables = """
+        CREATE TABLE nodes (
+            key INTEGER PRIMARY KEY,
+            id TEXT NOT NULL UNIQUE,
+            url TEXT NOT NULL,
+            version TEXT NOT NULL,
+            last_heartbeat INTEGER NOT NULL,
+            disk_usage_percent REAL NOT NULL,
+            chunk_count INTEGER NOT NULL,
+            corrupt_chunks TEXT NOT NULL  -- ids parted by spaces
+        ) STRICT;
+
+        CREATE TABLE placement_groups (
+            key INTEGER PRIMARY KEY,
+            id TEXT NOT NULL UNIQUE
+        ) STRICT;
+
+        CREATE TABLE group_members (
+            group_key INTEGER NOT NULL REFERENCES placement_groups (key),
+            node_key INTEGER NOT NULL REFERENCES nodes (key),
+            PRIMARY KEY (group_key, node_key)
+        ) STRICT, WITHOUT ROWID;
+
+        CREATE TABLE videos (
+            key INTEGER PRIMARY KEY,
+            id TEXT NOT NULL UNIQUE,
+            title TEXT NOT NULL,
+            filename TEXT,
+            duration_sec REAL NOT NULL,
+            status TEXT NOT NULL CHECK (status IN ('uploading', 'active', 'failed', 'deleted')),
+            error TEXT,
+            group_key INTEGER NOT NULL REFERENCES placement_groups (key),
+            creator INTEGER NOT NULL,
+            created_at INTEGER NOT NULL,
+            view_count INTEGER NOT NULL DEFAULT 0
+        ) STRICT;
+        CREATE INDEX videos_listed ON videos (created_at DESC, key DESC) WHERE status <> 'deleted';
+
+        CREATE TABLE streams (
+            video_key INTEGER NOT NULL REFERENCES videos (key) ON DELETE CASCADE,
+            stream TEXT NOT NULL,
+            chunk_count INTEGER NOT NULL,
+            replica_count INTEGER NOT NULL,
+            size_bytes INTEGER NOT NULL,
+            sequence_end INTEGER NOT NULL,
+            PRIMARY KEY (video_key, stream)
+        ) STRICT, WITHOUT ROWID;
+
+        CREATE TABLE chunks (
+            key INTEGER PRIMARY KEY,
+            id TEXT NOT NULL UNIQUE,
+            video_key INTEGER NOT NULL REFERENCES videos (key) ON DELETE CASCADE,
+            stream TEXT NOT NULL,
+            sequence INTEGER NOT NULL CHECK (sequence >= 0),
+            size_bytes INTEGER NOT NULL CHECK (size_bytes > 0),
+            checksum BLOB NOT NULL CHECK (length(checksum) = 32),
+            redundancy_mode TEXT NOT NULL,
+            start_sec REAL NOT NULL,
+            duration_sec REAL NOT NULL,
+            UNIQUE (video_key, stream, sequence)
+        ) STRICT;
+
+        CREATE TABLE replicas (
+            chunk_key INTEGER NOT NULL REFERENCES chunks (key) ON DELETE CASCADE,
+            node_key INTEGER NOT NULL REFERENCES nodes (key),
+            PRIMARY KEY (chunk_key, node_key)
+        ) STRICT, WITHOUT ROWID;
+
+        CREATE TABLE originals (
+            video_key INTEGER PRIMARY KEY REFERENCES videos (key) ON DELETE CASCADE,
+            filename TEXT NOT NULL,
+            content_type TEXT NOT NULL,
+            size_bytes INTEGER NOT NULL,
+            checksum BLOB NOT NULL CHECK (length(checksum) = 32),
+            width INTEGER NOT NULL,
+            height INTEGER NOT NULL,
+            quality_label TEXT NOT NULL
+        ) STRICT;
+
+        CREATE TABLE renditions (
+            video_key INTEGER NOT NULL REFERENCES videos (key) ON DELETE CASCADE,
+            position INTEGER NOT NULL,
+            stream TEXT NOT NULL,
+            width INTEGER NOT NULL,
+            height INTEGER NOT NULL,
+            codecs TEXT NOT NULL,
+            frame_rate REAL,
+            bandwidth INTEGER NOT NULL,
+            average_bandwidth INTEGER NOT NULL,
+            initialization_bytes INTEGER NOT NULL,
+            segments TEXT NOT NULL,
+            PRIMARY KEY (video_key, position)
+        ) STRICT;
+
+        CREATE TABLE deletions (
+            video_key INTEGER NOT NULL REFERENCES videos (key) ON DELETE CASCADE,
+            node_key INTEGER NOT NULL REFERENCES nodes (key),
+            chunk_key_done INTEGER NOT NULL DEFAULT 0,
+            PRIMARY KEY (video_key, node_key)
+        ) STRICT, WITHOUT ROWID;
+        """
+}

@@ -1,0 +1,157 @@
+import Catalog
+import Dispatch
+import Synchronization
+
+/// The one connection that writes, on a queue of its own.
+///
+/// Group commit: whatever waits when the queue turns to it becomes one transaction, each operation in a savepoint, so
+/// that one `fsync` serves all and one operation's error undoes only its own. A caller hears of its operation only
+/// after the commit.
+final class Writer: Sendable {
+    /// Operations in one transaction; more wait for the next.
+    static let groupMax = 1024
+    /// Operations waiting; more are refused.
+    static let waitingMax = 16_384
+
+    /// An operation: `run` does it and returns what tells the caller, given the error of the commit if there is one.
+    private struct Operation: Sendable {
+        let run: @Sendable (Connection) -> (failed: Bool, finish: @Sendable (CatalogError?) -> Void)
+        let refuse: @Sendable (CatalogError) -> Void
+    }
+
+    private struct State {
+        var waiting: [Operation] = []
+        var isDraining = false
+        var isClosed = false
+        /// Why nothing can be written any more.
+        var broken: CatalogError?
+        var connection: Connection?
+    }
+
+    /// Transactions committed so far: fewer than operations when they come together.
+    let commits = Atomic<Int>(0)
+
+    private let queue = DispatchQueue(label: "catalog.writer")
+    private let state: Mutex<State>
+
+    init(_ connection: Connection) { state = Mutex(State(connection: connection)) }
+
+    /// Runs `body` in a transaction, and returns when it is durable.
+    func write<Value: Sendable>(
+        _ body: @escaping @Sendable (Connection) throws(CatalogError) -> Value
+    ) async throws(CatalogError) -> Value {
+        let result: Result<Value, CatalogError> = await withCheckedContinuation { continuation in
+            enqueue(
+                Operation(
+                    run: { connection in
+                        let result = Self.inSavepoint(connection, body)
+                        let failed = if case .failure = result { true } else { false }
+                        return (
+                            failed, { error in continuation.resume(returning: error.map { .failure($0) } ?? result) }
+                        )
+                    },
+                    refuse: { continuation.resume(returning: .failure($0)) }))
+        }
+        return try result.get()
+    }
+
+    /// Finishes what waits, then lets go of the connection.
+    func close() async {
+        state.withLock { $0.isClosed = true }
+        await withCheckedContinuation { continuation in
+            // The queue is serial, so a drain that is under way or due comes first.
+            queue.async {
+                self.state.withLock { $0.connection = nil }
+                continuation.resume()
+            }
+        }
+    }
+
+    private func enqueue(_ operation: Operation) {
+        let refusal = state.withLock { state -> CatalogError? in
+            if let broken = state.broken { return broken }
+            if state.isClosed { return CatalogError(.closed, "the catalog is closed") }
+            guard state.waiting.count < Self.waitingMax else {
+                return CatalogError(
+                    .overloaded, "\(Self.waitingMax) changes to the catalog wait already: try again later")
+            }
+            state.waiting.append(operation)
+            if !state.isDraining {
+                state.isDraining = true
+                queue.async { self.drain() }
+            }
+            return nil
+        }
+        if let refusal { operation.refuse(refusal) }
+    }
+
+    private func drain() {
+        while true {
+            let (group, connection, broken) = state.withLock { state in
+                let group = Array(state.waiting.prefix(Self.groupMax))
+                state.waiting.removeFirst(group.count)
+                if group.isEmpty { state.isDraining = false }
+                return (group, state.connection, state.broken)
+            }
+            if group.isEmpty { return }
+            guard let connection, broken == nil else {
+                let error = broken ?? CatalogError(.closed, "the catalog is closed")
+                for operation in group { operation.refuse(error) }
+                continue
+            }
+            commit(group, connection)
+        }
+    }
+
+    private func commit(_ group: [Operation], _ connection: Connection) {
+        var finishing: [@Sendable (CatalogError?) -> Void] = []
+        do {
+            try connection.run("BEGIN IMMEDIATE")
+        } catch {
+            for operation in group { operation.refuse(error) }
+            return
+        }
+        for (index, operation) in group.enumerated() {
+            let (failed, finish) = operation.run(connection)
+            finishing.append(finish)
+            // A full disk or an I/O error ends the whole transaction: nothing of it is there.
+            guard failed, !connection.isInTransaction else { continue }
+            let error = CatalogError(.unwritable, "the catalog could not be written: the change was undone")
+            for finish in finishing.dropLast() { finish(error) }
+            finish(nil)
+            commitRest(group[(index + 1)...], connection)
+            return
+        }
+        do {
+            try connection.run("COMMIT")
+            commits.wrappingAdd(1, ordering: .relaxed)
+            for finish in finishing { finish(nil) }
+        } catch {
+            if connection.isInTransaction { try? connection.run("ROLLBACK") }
+            // After a failed fsync nobody knows what is on the disk, and asking again would only say that all is well.
+            if error.code == .unwritable { state.withLock { $0.broken = error } }
+            for finish in finishing { finish(error) }
+        }
+    }
+
+    private func commitRest(_ rest: ArraySlice<Operation>, _ connection: Connection) {
+        if !rest.isEmpty { commit(Array(rest), connection) }
+    }
+
+    private static func inSavepoint<Value>(
+        _ connection: Connection, _ body: (Connection) throws(CatalogError) -> Value
+    ) -> Result<Value, CatalogError> {
+        do {
+            try connection.run("SAVEPOINT operation")
+            let value = try body(connection)
+            try connection.run("RELEASE operation")
+            return .success(value)
+        } catch {
+            if connection.isInTransaction {
+                try? connection.run("ROLLBACK TO operation")
+                try? connection.run("RELEASE operation")
+            }
+            return .failure(error)
+        }
+    }
+}

@@ -1,0 +1,74 @@
+import Base
+import Catalog
+import Placement
+import Testing
+
+@Suite("Catalog conformance: deletions")
+struct DeletionConformanceTests {
+    @Test(
+        "a deleted video is out of sight at once, its chunks stay listed until they are gone",
+        arguments: CatalogImplementation.all)
+    func outOfSight(_ implementation: CatalogImplementation) async throws {
+        try await implementation.withCatalog { catalog in
+            let id = Fixture.video().id
+            try await catalog.createVideo(Fixture.video(id))
+            let chunk = try Fixture.chunk(id, 0)
+            _ = try await catalog.recordChunk(chunk)
+            try await catalog.deleteVideo(id)
+            #expect(try await catalog.video(id) == nil)
+            #expect(try await catalog.contents(of: id, stream: nil) == nil)
+            #expect(try await catalog.chunk(chunk.id) == nil)
+            #expect(try await catalog.statistics() == CatalogStatistics(videos: 0, chunks: 0, replicas: 0))
+            #expect(await catalogError { try await catalog.deleteVideo(id) } == .notFound)
+            #expect(await catalogError { try await catalog.addView(of: id) } == .notFound)
+            let deletions = try await catalog.deletions(limit: 100)
+            #expect(Set(deletions) == Set(Fixture.group.members.map { Deletion(video: id, node: $0) }))
+            for deletion in deletions {
+                #expect(try await catalog.chunks(of: deletion, limit: 10).map(\.id) == [chunk.id])
+            }
+        }
+    }
+
+    @Test("a replica outside the group is deleted too", arguments: CatalogImplementation.all)
+    func movedReplica(_ implementation: CatalogImplementation) async throws {
+        try await implementation.withCatalog { catalog in
+            let id = Fixture.video().id
+            try await catalog.createVideo(Fixture.video(id))
+            _ = try await catalog.recordChunk(try Fixture.chunk(id, 0, replicas: [Fixture.nodes[4]]))
+            try await catalog.deleteVideo(id)
+            let nodes = try await catalog.deletions(limit: 100).map(\.node)
+            #expect(nodes.sorted() == Fixture.group.members + [Fixture.nodes[4]])
+        }
+    }
+
+    @Test(
+        "a deletion goes on where it was, and with the last node the video is gone",
+        arguments: CatalogImplementation.all)
+    func progress(_ implementation: CatalogImplementation) async throws {
+        try await withFolder { folder in
+            var catalog = try await implementation.open(folder)
+            try await Fixture.registerNodes(catalog)
+            let id = Fixture.video().id
+            try await catalog.createVideo(Fixture.video(id))
+            for sequence in 0..<5 { _ = try await catalog.recordChunk(try Fixture.chunk(id, sequence)) }
+            try await catalog.deleteVideo(id)
+            let first = try #require(try await catalog.deletions(limit: 1).first)
+            let batch = try await catalog.chunks(of: first, limit: 3)
+            try await catalog.advanceDeletion(first, to: try #require(batch.last))
+            await catalog.close()
+
+            catalog = try await implementation.open(folder)
+            #expect(try await catalog.deletions(limit: 1) == [first])
+            let rest = try await catalog.chunks(of: first, limit: 10)
+            #expect(rest.map(\.id) == (3..<5).map { ChunkID(video: id, stream: .source, sequence: $0) })
+            #expect(try await catalog.streamEnds(of: first) == [.source: 5])
+            for deletion in try await catalog.deletions(limit: 100) { try await catalog.finishDeletion(deletion) }
+            try await catalog.finishDeletion(first)
+            #expect(try await catalog.deletions(limit: 100).isEmpty)
+            #expect(try await catalog.streamEnds(of: first).isEmpty)
+            // Nothing of it is left, so the id could be used anew.
+            try await catalog.createVideo(Fixture.video(id))
+            await catalog.close()
+        }
+    }
+}
