@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <spawn.h>
 #include <stdint.h>
 
 /// A checksum with the signature of ISA-L's crc32_iscsi.
@@ -25,5 +26,14 @@ int vstack_open_beneath(int directory, const char *path, int flags, unsigned int
 
 /// Bytes that a connected TCP socket has received, and that its peer has acknowledged, since it was opened.
 bool vstack_tcp_progress(int socket, uint64_t *received, uint64_t *acknowledged);
+
+/// A pipe that children do not inherit, whose read end does not block and which holds `size` bytes where allowed.
+int vstack_pipe(int ends[2], int size);
+
+/// The child closes every descriptor from `first` on (posix_spawn_file_actions_addclosefrom_np(3)).
+int vstack_spawn_close_from(posix_spawn_file_actions_t *actions, int first);
+
+/// Takes room on disk for the file's first `count` bytes without changing its size (fallocate(2)); -1 with errno set.
+int vstack_allocate(int file, int64_t count);
 
 #endif

@@ -1,0 +1,64 @@
+import Base
+import Processes
+
+/// Runs ffmpeg and hands on its fragments while they come: what is not asked for yet waits in ffmpeg.
+package struct RenditionProducer: Sendable {
+    private let tools: MediaTools
+
+    package init(_ tools: MediaTools) { self.tools = tools }
+
+    /// - Parameter consume: gets the initialization segment first, then every fragment; ffmpeg waits meanwhile.
+    /// - Throws: ``MediaError``, or what `consume` throws. ffmpeg is gone when this returns.
+    package func produce(
+        _ path: String, _ plan: RenditionPlan, consume: (FragmentParser.Event) async throws -> Void
+    ) async throws {
+        let command = FFmpegCommands.rendition(of: path, plan, tools: tools)
+        do {
+            try await ChildProcess.withChild(command) { child in
+                var parser = FragmentParser()
+                while let piece = try await child.nextOutput() {
+                    for event in try parser.feed(piece) { try await consume(event) }
+                }
+                let status = await child.exitStatus()
+                guard status.isSuccess else { throw Self.failure(child.errorText, status) }
+                do {
+                    try parser.finish()
+                } catch {
+                    throw MediaError(
+                        .conversionFailed, "ffmpeg made no playable video of the file", detail: child.errorText)
+                }
+            }
+        } catch let error as ProcessError {
+            throw MediaError(.tool, "ffmpeg could not be run: \(error.message)")
+        }
+    }
+
+    /// A picture of the video as JPEG.
+    /// - Throws: ``MediaError``.
+    package func thumbnail(_ path: String, _ info: MediaInfo) async throws -> [UInt8] {
+        let result: ProcessResult
+        do {
+            result = try await ChildProcess.run(
+                FFmpegCommands.thumbnail(of: path, info, tools: tools), outputBytesMax: Self.thumbnailBytesMax,
+                timeout: Self.thumbnailTimeout)
+        } catch let error as ProcessError {
+            throw MediaError(.tool, "ffmpeg could not be run: \(error.message)")
+        }
+        guard result.status.isSuccess, !result.output.isEmpty else { throw Self.failure(result.errorText, result.status) }
+        return result.output
+    }
+
+    private static let thumbnailBytesMax = 2 * ByteCount.mebibyte
+    private static let thumbnailTimeout = Duration.seconds(60)
+
+    /// The last line that ffmpeg said, without the addresses and names of files that it puts before.
+    private static func failure(_ words: String, _ status: ExitStatus) -> MediaError {
+        if words.contains("partial file") || words.contains("stream end") {
+            return MediaError(
+                .truncated, "the file ends early: the upload or the recording was cut off", detail: words)
+        }
+        return MediaError(
+            .conversionFailed, "ffmpeg could not convert the file: it is damaged or uses something unsupported",
+            detail: "\(status): \(words)")
+    }
+}
