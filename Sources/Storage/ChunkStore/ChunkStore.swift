@@ -1,0 +1,131 @@
+import Base
+import ChunkPaxos
+import Dispatch
+import Synchronization
+
+/// Chunks in an append-only log of superblocks, durable before they are acknowledged, verified whenever they are read.
+///
+/// Invariants:
+/// - The index names only durable records. Whoever finds a chunk in it may acknowledge it.
+/// - Changes to one id happen one after the other (``claim(_:_:)``); different ids do not wait for each other.
+/// - No lock is held over I/O, but for `growth`, which only writers take that need the next stretch of disk.
+/// - After a failed synchronization nothing is written any more.
+package final class ChunkStore: Sendable {
+    package struct Options: Sendable {
+        /// Size at which a superblock is closed and the next begun. At least one record always fits.
+        package var superblockBytesMax = ByteCount.gibibyte
+        package var chunkBytesMax = 2 * ByteCount.mebibyte
+        /// The most disk space reserved ahead at once.
+        package var preallocationBytesMax = 64 * ByteCount.mebibyte
+        /// Bodies held in memory at once.
+        package var writersMax = 256
+        /// How long after the last write a record says that everything before it is durable.
+        package var markerDelay: DispatchTimeInterval = .seconds(1)
+        package var time: any TimeSource = SystemTime()
+
+        package init() {}
+    }
+
+    struct State: ~Copyable {
+        var chunks: ChunkIndex
+        var acceptors: ChunkIndex
+        var superblocks: [UInt32: Superblock]
+        /// The superblock that is written to.
+        var activeNumber: UInt32
+        /// Of the active superblock, and of those before it that are not closed yet.
+        var tails: [UInt32: LogTail]
+        var nextSequence: UInt64
+        /// Holes that a failed write left and that no void record fills yet.
+        var holes: [Hole] = []
+        var claims: [IndexKey: [@Sendable () -> Void]] = [:]
+        var isClosed = false
+        var statistics: ChunkStoreStatistics
+        var corruptIDs: [ChunkID] = []
+    }
+
+    struct Hole {
+        let superblock: Superblock
+        let range: Range<Int>
+    }
+
+    /// Changes that may wait for another change to the same id.
+    static let queuedChangesMax = 256
+    /// Corrupt chunks that are named; more are only counted.
+    static let corruptIDsMax = 1000
+
+    /// Who this store is, as an acceptor too.
+    package let id: StoreID
+    let directory: String
+    let options: Options
+    let fileSystem: any FileSystem
+    let state: Mutex<State>
+    /// Held while the log gets more room: a longer file, or the next one.
+    let growth = Mutex(())
+    let committer = GroupCommitter<Commit>()
+    let buffers: BufferPool
+    /// Everything that was begun and is not settled.
+    let underWay = DispatchGroup()
+    /// Where changes go on that had to wait for another of the same id.
+    let resumption = DispatchQueue(label: "vstack.store.resumption", attributes: .concurrent)
+    private let directoryLock: any AnyObject & Sendable
+
+    /// Opens the store in `directory`, and makes one where there is nothing.
+    ///
+    /// Reads the whole log. Damage in the middle is skipped, counted in ``statistics`` and left for the owner to
+    /// report; unfinished writes at the end are cleared away.
+    /// - Throws: ``ChunkStoreError``: `inUse` when another process has the directory; `unreadable` when there is a store
+    ///   that cannot be read as a whole. It never opens as empty what was not empty.
+    package init(
+        directory: String, options: Options = Options(), fileSystem: any FileSystem = LinuxFileSystem()
+    ) throws(ChunkStoreError) {
+        RecordHeader.assertLayout()
+        let opening = StoreOpening(directory: directory, options: options, fileSystem: fileSystem)
+        let opened = try opening.open()
+        id = opened.store
+        directoryLock = opened.lock
+        self.directory = directory
+        self.options = options
+        self.fileSystem = fileSystem
+        buffers = BufferPool(
+            bufferBytes: RecordHeader.length(
+                idLength: ChunkID.lengthMax, metadataLength: RecordHeader.metadataBytesMax,
+                payloadLength: options.chunkBytesMax),
+            buffersMax: options.writersMax)
+        state = Mutex(opened.makeState())
+        committer.start(
+            name: "vstack-commit", idleDelay: options.markerDelay,
+            commit: { [weak self] in self?.commit($0) }, idle: { [weak self] in self?.writeIdleMarker() })
+    }
+
+    deinit { committer.stop() }
+
+    package var statistics: ChunkStoreStatistics {
+        state.withLock { state in
+            var statistics = state.statistics
+            statistics.chunkCount = state.chunks.count
+            statistics.superblockCount = state.superblocks.count
+            statistics.indexBytes = state.chunks.residentBytes + state.acceptors.residentBytes
+            return statistics
+        }
+    }
+
+    /// Number of chunks; cheaper than ``statistics``.
+    package var chunkCount: Int { state.withLock { $0.chunks.count } }
+
+    /// Chunks that failed their checksum when they were read, and were neither replaced nor deleted since. At most
+    /// 1000 of them.
+    package var corruptChunks: [ChunkID] { state.withLock { $0.corruptIDs } }
+
+    /// Lets what is under way finish, refuses everything new, and gives back disk space that was reserved ahead.
+    /// Blocks; chunks that were read stay valid.
+    package func close() {
+        let wasClosed = state.withLock { state in
+            defer { state.isClosed = true }
+            return state.isClosed
+        }
+        guard !wasClosed else { return }
+        underWay.wait()
+        closeTails()
+        committer.stop()
+    }
+}

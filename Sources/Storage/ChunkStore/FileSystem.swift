@@ -1,0 +1,65 @@
+/// What the store asks of a file system. The real one is ``LinuxFileSystem``; tests put one in its place that tears
+/// writes, fails synchronizations and fills up.
+///
+/// Every call may block, and none is made while the store's state is locked.
+package protocol FileSystem: Sendable {
+    /// Creates the directory and those above it; that it is there already is no error.
+    func createDirectory(_ path: String) throws(FileSystemError)
+    /// Names of the entries, in no particular order.
+    func names(in directory: String) throws(FileSystemError) -> [String]
+    /// Opens for reading and writing. `creating` makes an empty file where there is none.
+    func open(_ path: String, creating: Bool) throws(FileSystemError) -> any StoreFile
+    func rename(_ path: String, to newPath: String) throws(FileSystemError)
+    func remove(_ path: String) throws(FileSystemError)
+    /// Makes creations, renames and removals in the directory durable.
+    func syncDirectory(_ path: String) throws(FileSystemError)
+    /// Takes the lock that the file stands for, held until the result is let go; nil when somebody else has it.
+    func lock(_ path: String) throws(FileSystemError) -> (any AnyObject & Sendable)?
+}
+
+/// An open file. Any number of threads may call at once. Closed when it is let go.
+package protocol StoreFile: AnyObject, Sendable {
+    func size() throws(FileSystemError) -> Int
+    /// Up to `count` bytes; fewer at the end of the file.
+    func read(_ count: Int, at offset: Int) throws(FileSystemError) -> [UInt8]
+    /// Writes all the bytes.
+    func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileSystemError)
+    /// Returns when everything written so far would survive a power failure (fdatasync(2)).
+    func synchronize() throws(FileSystemError)
+    /// Reserves disk space; the file grows to the range's end and reads as zeros there (fallocate(2)).
+    func allocate(_ range: Range<Int>) throws(FileSystemError)
+    func truncate(to size: Int) throws(FileSystemError)
+    /// Maps the file's first `byteCount` bytes for reading. The range may lie beyond the file's end; such bytes must
+    /// not be touched before the file has grown over them.
+    func map(byteCount: Int) throws(FileSystemError) -> any FileMapping
+    /// Forgets cached pages that are clean, so that the next read comes from the disk itself.
+    func dropCache()
+}
+
+/// A file mapped for reading, unmapped when it is let go.
+package protocol FileMapping: AnyObject, Sendable {
+    var bytes: UnsafeRawBufferPointer { get }
+}
+
+/// A failed call to the file system.
+package struct FileSystemError: Error, Sendable, CustomStringConvertible {
+    /// Such as `fdatasync`.
+    package let operation: String
+    package let path: String
+    package let errorNumber: Int32
+
+    package init(_ operation: String, _ path: String, errorNumber: Int32) {
+        self.operation = operation
+        self.path = path
+        self.errorNumber = errorNumber
+    }
+
+    package var description: String { "\(operation) of \(path): \(reason)" }
+
+    /// What the system calls the error, without the path: fit for an answer to a client.
+    package var reason: String { LinuxFileSystem.describe(errorNumber) }
+
+    package var isDiskFull: Bool { LinuxFileSystem.meansDiskFull(errorNumber) }
+
+    package var isNotFound: Bool { LinuxFileSystem.meansNotFound(errorNumber) }
+}

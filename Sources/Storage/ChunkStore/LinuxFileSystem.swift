@@ -1,0 +1,158 @@
+import Glibc
+
+/// The operating system's own files.
+package struct LinuxFileSystem: FileSystem {
+    package init() {}
+
+    package func createDirectory(_ path: String) throws(FileSystemError) {
+        var isDirectory = stat()
+        if stat(path, &isDirectory) == 0 { return }
+        if let slash = path.lastIndex(of: "/"), slash != path.startIndex {
+            try createDirectory(String(path[..<slash]))
+        }
+        guard mkdir(path, 0o755) == 0 || errno == EEXIST else { throw .last("mkdir", path) }
+    }
+
+    package func names(in directory: String) throws(FileSystemError) -> [String] {
+        guard let stream = opendir(directory) else { throw .last("opendir", directory) }
+        defer { closedir(stream) }
+        var names: [String] = []
+        errno = 0
+        while let entry = readdir(stream) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+                pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if name != ".", name != ".." { names.append(name) }
+            errno = 0
+        }
+        guard errno == 0 else { throw .last("readdir", directory) }
+        return names
+    }
+
+    package func open(_ path: String, creating: Bool) throws(FileSystemError) -> any StoreFile {
+        let descriptor = Glibc.open(path, O_RDWR | O_CLOEXEC | (creating ? O_CREAT : 0), 0o644)
+        guard descriptor >= 0 else { throw .last("open", path) }
+        return LinuxFile(descriptor: descriptor, path: path)
+    }
+
+    package func rename(_ path: String, to newPath: String) throws(FileSystemError) {
+        guard Glibc.rename(path, newPath) == 0 else { throw .last("rename", path) }
+    }
+
+    package func remove(_ path: String) throws(FileSystemError) {
+        guard unlink(path) == 0 || errno == ENOENT else { throw .last("unlink", path) }
+    }
+
+    package func syncDirectory(_ path: String) throws(FileSystemError) {
+        let descriptor = Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw .last("open", path) }
+        defer { close(descriptor) }
+        guard fsync(descriptor) == 0 else { throw .last("fsync", path) }
+    }
+
+    package func lock(_ path: String) throws(FileSystemError) -> (any AnyObject & Sendable)? {
+        let descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else { throw .last("open", path) }
+        let file = LinuxFile(descriptor: descriptor, path: path)
+        if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { return file }
+        guard errno == EWOULDBLOCK else { throw .last("flock", path) }
+        return nil
+    }
+
+    static func describe(_ errorNumber: Int32) -> String { String(cString: strerror(errorNumber)) }
+
+    static func meansDiskFull(_ errorNumber: Int32) -> Bool { errorNumber == ENOSPC || errorNumber == EDQUOT }
+
+    static func meansNotFound(_ errorNumber: Int32) -> Bool { errorNumber == ENOENT }
+}
+
+extension FileSystemError {
+    /// The error that `errno` holds now.
+    fileprivate static func last(_ operation: String, _ path: String) -> FileSystemError {
+        FileSystemError(operation, path, errorNumber: errno)
+    }
+}
+
+private final class LinuxFile: StoreFile {
+    private let descriptor: Int32
+    private let path: String
+
+    init(descriptor: Int32, path: String) {
+        self.descriptor = descriptor
+        self.path = path
+    }
+
+    deinit { close(descriptor) }
+
+    func size() throws(FileSystemError) -> Int {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw .last("fstat", path) }
+        return Int(status.st_size)
+    }
+
+    func read(_ count: Int, at offset: Int) throws(FileSystemError) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: count)
+        var filled = 0
+        while filled < count {
+            let got = bytes.withUnsafeMutableBytes {
+                pread(descriptor, $0.baseAddress! + filled, count - filled, off_t(offset + filled))
+            }
+            if got < 0 {
+                if errno == EINTR { continue }
+                throw .last("pread", path)
+            }
+            if got == 0 { break }
+            filled += got
+        }
+        bytes.removeLast(count - filled)
+        return bytes
+    }
+
+    func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileSystemError) {
+        var written = 0
+        while written < bytes.count {
+            let count = pwrite(
+                descriptor, bytes.baseAddress! + written, bytes.count - written, off_t(offset + written))
+            if count < 0 {
+                if errno == EINTR { continue }
+                throw .last("pwrite", path)
+            }
+            written += count
+        }
+    }
+
+    func synchronize() throws(FileSystemError) {
+        // Not repeated after EINTR or anything else: what a failed fdatasync left behind is unknown.
+        guard fdatasync(descriptor) == 0 else { throw .last("fdatasync", path) }
+    }
+
+    func allocate(_ range: Range<Int>) throws(FileSystemError) {
+        while true {
+            let result = posix_fallocate(descriptor, off_t(range.lowerBound), off_t(range.count))
+            if result == 0 { return }
+            if result != EINTR { throw FileSystemError("fallocate", path, errorNumber: result) }
+        }
+    }
+
+    func truncate(to size: Int) throws(FileSystemError) {
+        guard ftruncate(descriptor, off_t(size)) == 0 else { throw .last("ftruncate", path) }
+    }
+
+    func map(byteCount: Int) throws(FileSystemError) -> any FileMapping {
+        guard let address = mmap(nil, byteCount, PROT_READ, MAP_SHARED, descriptor, 0), address != MAP_FAILED else {
+            throw .last("mmap", path)
+        }
+        return LinuxMapping(UnsafeRawBufferPointer(start: address, count: byteCount))
+    }
+
+    func dropCache() { posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED) }
+}
+
+private final class LinuxMapping: FileMapping, @unchecked Sendable {
+    // Read-only for as long as it lives, so sharing needs no lock.
+    let bytes: UnsafeRawBufferPointer
+
+    init(_ bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
+
+    deinit { munmap(UnsafeMutableRawPointer(mutating: bytes.baseAddress!), bytes.count) }
+}

@@ -1,0 +1,79 @@
+import Base
+
+/// A superblock after a restart: read, mended, and durable as far as it goes.
+///
+/// What was written before a crash may still be only in the kernel's memory, or may never have come to the disk after
+/// a failed synchronization. Where no record vouches for the last records, the file is therefore synchronized, the
+/// cache dropped, and the file read again from the disk before anything in it counts.
+struct RecoveredSuperblock {
+    let corrupt: [Range<Int>]
+    let tornCount: Int
+    let largestSequence: UInt64
+    /// Where writing goes on; nil when nothing may be written behind the end.
+    let tail: LogTail?
+
+    /// - Parameters:
+    ///   - capacity: size that the superblock may reach when it is written on.
+    ///   - records: learns what the superblock says.
+    init(_ superblock: Superblock, capacity: Int, now: Timestamp, records: inout LogReplay) throws {
+        let file = superblock.file
+        let size = try file.size()
+        do {
+            let scan = try SuperblockScan(superblock, size: size) {
+                try file.synchronize()
+                file.dropCache()
+            } onRecord: {
+                records.apply($0, $1)
+            }
+            for hole in scan.holes { try Self.fill(hole, superblock, scan, now) }
+            let isCut = !scan.endIsUnreadable && size > scan.end
+            if isCut { try file.truncate(to: scan.end) }
+            if isCut || !scan.holes.isEmpty { try file.synchronize() }
+            corrupt = scan.corrupt
+            tornCount = scan.holes.count + (scan.hasTornEnd ? 1 : 0)
+            largestSequence = scan.largestSequence
+            let tail = LogTail(
+                capacity: capacity, end: scan.end, allocated: scan.end, announcedEnd: scan.announcedEnd)
+            self.tail = scan.endIsUnreadable ? nil : tail
+        } catch let error as SuperblockScan.NewerVersion {
+            throw ChunkStoreError(
+                .unreadable,
+                "the chunk store cannot be opened: superblock \(superblock.number) has records of format "
+                    + "\(error.version), which only a newer version of this program reads")
+        }
+    }
+
+    /// Covers a torn write by a void record, so that the next recovery does not take it for damage.
+    private static func fill(
+        _ hole: Range<Int>, _ superblock: Superblock, _ scan: SuperblockScan, _ now: Timestamp
+    ) throws {
+        try VoidRecord(
+            superblock: superblock, range: hole, sequence: 0,
+            durableOffset: min(scan.announcedEnd, hole.lowerBound), storedAt: now
+        ).write()
+    }
+}
+
+/// A record that says nothing about any chunk: fills `range`, or only says how far the file is durable.
+struct VoidRecord {
+    let superblock: Superblock
+    let range: Range<Int>
+    let sequence: UInt64
+    let durableOffset: Int
+    let storedAt: Timestamp
+
+    /// Only the header is written; what lies behind it stays as it is.
+    func write() throws(FileSystemError) {
+        let header = RecordHeader(
+            kind: .void, idLength: 0, metadataLength: 0, payloadLength: range.count - RecordHeader.byteCount,
+            sequence: sequence, durableOffset: durableOffset, storedAt: storedAt, promised: nil, acceptedBallot: nil,
+            payloadCRC: 0, checksum: RecordHeader.checksumOfNothing, place: superblock.place(range.lowerBound))
+        let result = withUnsafeTemporaryAllocation(byteCount: RecordHeader.byteCount, alignment: 16) { bytes in
+            header.encode(into: bytes)
+            return Result<Void, FileSystemError> { () throws(FileSystemError) in
+                try superblock.file.write(UnsafeRawBufferPointer(bytes), at: range.lowerBound)
+            }
+        }
+        try result.get()
+    }
+}

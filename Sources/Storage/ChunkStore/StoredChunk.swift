@@ -1,0 +1,73 @@
+import Base
+import ChunkPaxos
+
+/// What is known of a chunk without reading its bytes.
+package struct ChunkDescription: Hashable, Sendable {
+    package let sizeBytes: Int
+    package let checksum: SHA256Digest
+    /// Number of the superblock that holds it.
+    package let superblock: UInt32
+    package let storedAt: Timestamp
+
+    init(_ header: RecordHeader) {
+        sizeBytes = header.payloadLength
+        checksum = header.checksum
+        superblock = header.place.superblock
+        storedAt = header.storedAt
+    }
+}
+
+/// A chunk whose bytes were read and found intact just now.
+package struct StoredChunk: Sendable {
+    package let description: ChunkDescription
+    /// The bytes as they lie in the mapped superblock, valid for as long as the region is kept.
+    package let bytes: MemoryRegion
+}
+
+/// What became of a write.
+package enum PutOutcome: Hashable, Sendable {
+    /// The chunk is new, and durable.
+    case created(ChunkDescription)
+    /// The same bytes were there, and are durable.
+    case existing(ChunkDescription)
+
+    package var description: ChunkDescription {
+        switch self {
+        case .created(let description), .existing(let description): description
+        }
+    }
+}
+
+/// A chunk's acceptor and the bytes beside it, as they are on the disk.
+package struct AcceptorView: Hashable, Sendable {
+    package let acceptor: Acceptor
+    /// nil when the node holds no bytes of that id.
+    package let chunk: ChunkDescription?
+}
+
+/// An acceptor's answer to a prepare or an accept; its new state is durable.
+package struct AcceptorOutcome: Hashable, Sendable {
+    package let isGranted: Bool
+    package let view: AcceptorView
+}
+
+/// Figures of a store.
+package struct ChunkStoreStatistics: Hashable, Sendable {
+    package internal(set) var chunkCount = 0
+    /// Payload bytes of the chunks that are not deleted.
+    package internal(set) var chunkBytes = 0
+    package internal(set) var superblockCount = 0
+    /// Memory that the index takes.
+    package internal(set) var indexBytes = 0
+    /// Stretches of the log that opening found damaged, and their bytes.
+    package internal(set) var corruptRecords = 0
+    package internal(set) var corruptRecordBytes = 0
+    /// Unfinished writes that opening found and cleared away.
+    package internal(set) var tornRecords = 0
+    /// Chunks that failed their checksum when they were read.
+    package internal(set) var corruptChunks = 0
+    /// Synchronizations of the disk since opening.
+    package internal(set) var synchronizations = 0
+    /// Why nothing can be written any more; nil when all is well.
+    package internal(set) var readOnlyReason: String?
+}

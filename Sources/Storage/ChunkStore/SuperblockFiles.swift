@@ -1,0 +1,93 @@
+import Base
+import Digests
+
+/// The files of the log: finds, opens and creates them.
+struct SuperblockFiles {
+    let directory: String
+    let options: ChunkStore.Options
+    let fileSystem: any FileSystem
+
+    /// Size that a superblock may reach: the configured one, and never too little for a single record.
+    var capacity: Int {
+        let record = RecordHeader.length(
+            idLength: ChunkID.lengthMax, metadataLength: RecordHeader.metadataBytesMax,
+            payloadLength: options.chunkBytesMax)
+        return max(options.superblockBytesMax, SuperblockHeader.recordsOffset + record + LogTail.closingBytes)
+    }
+
+    /// Where writing begins in a new superblock.
+    var emptyTail: LogTail {
+        let end = SuperblockHeader.recordsOffset
+        return LogTail(capacity: capacity, end: end, allocated: end, announcedEnd: end)
+    }
+
+    /// Numbers of the superblocks there are, ascending. Files that a crash left half made are removed.
+    func numbers() throws(FileSystemError) -> [UInt32] {
+        var numbers: [UInt32] = []
+        for name in try fileSystem.names(in: folder) {
+            if let number = Superblock.number(inFileName: name) {
+                numbers.append(number)
+            } else if name.hasSuffix(Self.temporarySuffix) {
+                try fileSystem.remove("\(folder)/\(name)")
+            }
+        }
+        return numbers.sorted()
+    }
+
+    func open(_ number: UInt32) throws -> (superblock: Superblock, owner: StoreID) {
+        let file = try fileSystem.open(path(number), creating: false)
+        let header = try readHeader(number, file)
+        let mapping = try file.map(byteCount: max(try file.size(), capacity))
+        return (Superblock(number: number, salt: header.salt, file: file, mapping: mapping), header.store)
+    }
+
+    /// A new, empty superblock: complete and durable under another name before it gets its own.
+    func create(_ number: UInt32, store: StoreID) throws(FileSystemError) -> Superblock {
+        let header = SuperblockHeader(
+            number: number, store: store, createdAt: options.time.now(), salt: SecureRandom.word())
+        let temporary = path(number) + Self.temporarySuffix
+        let file = try fileSystem.open(temporary, creating: true)
+        try file.truncate(to: 0)
+        try write(header.encodedFile(), to: file)
+        try file.synchronize()
+        try fileSystem.rename(temporary, to: path(number))
+        try fileSystem.syncDirectory(folder)
+        let mapping = try file.map(byteCount: capacity)
+        return Superblock(number: number, salt: header.salt, file: file, mapping: mapping)
+    }
+
+    /// Whether the file has room for no record: left over from a store that was never finished.
+    func isUnused(_ number: UInt32) throws(FileSystemError) -> Bool {
+        try fileSystem.open(path(number), creating: false).size() <= SuperblockHeader.recordsOffset
+    }
+
+    private static let temporarySuffix = ".new"
+
+    private var folder: String { superblockDirectory(of: directory) }
+
+    private func path(_ number: UInt32) -> String { "\(folder)/\(Superblock.fileName(number))" }
+
+    private func write(_ bytes: [UInt8], to file: any StoreFile) throws(FileSystemError) {
+        let result = bytes.withUnsafeBytes { buffer in
+            Result<Void, FileSystemError> { () throws(FileSystemError) in try file.write(buffer, at: 0) }
+        }
+        try result.get()
+    }
+
+    private func readHeader(_ number: UInt32, _ file: any StoreFile) throws -> SuperblockHeader {
+        var newer: UInt32?
+        for offset in SuperblockHeader.copyOffsets {
+            guard let bytes = try? file.read(SuperblockHeader.byteCount, at: offset) else { continue }
+            switch SuperblockHeader.decode(bytes[...]) {
+            case .header(let header) where header.number == number: return header
+            case .newerVersion(let version): newer = version
+            default: continue
+            }
+        }
+        let reason =
+            newer.map { "was written by a newer version of this program (format \($0))" }
+            ?? "has no intact header"
+        throw ChunkStoreError(
+            .unreadable, "the chunk store in '\(directory)' cannot be opened: superblock \(number) \(reason)")
+    }
+}
