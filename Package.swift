@@ -13,12 +13,13 @@ func library(_ name: String, pkgConfig: String, apt: String) -> Target {
 }
 
 /// A module of ours. `folder` is its place below `Sources`.
-func module(_ name: String, in folder: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = [])
-    -> Target
-{
+func module(
+    _ name: String, in folder: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = [],
+    resources: [Resource] = []
+) -> Target {
     .target(
-        name: name, dependencies: dependencies, path: "Sources/\(folder)", resources: resources, swiftSettings: settings
-    )
+        name: name, dependencies: dependencies, path: "Sources/\(folder)", exclude: exclude, resources: resources,
+        swiftSettings: settings)
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
@@ -38,6 +39,7 @@ let package = Package(
         library("CISAL", pkgConfig: "libisal", apt: "libisal-dev"),  // Digests
         library("COpenSSL", pkgConfig: "openssl", apt: "libssl-dev"),  // Digests
         .target(name: "CPlatform", path: "Sources/C/CPlatform"),  // Digests, Processes, HTTPServer
+        .target(name: "CWebAssets", path: "Sources/C/CWebAssets"),  // WebAssets
 
         // Foundations
         module("Base", in: "Base/Base"),
@@ -87,10 +89,13 @@ let package = Package(
         module(
             "Streaming", in: "Services/Streaming",
             ["Base", "HTTPTypes", "HTTPClient", "Media", "MetadataAPI", "SmartClient", "Hosting"]),
-        module("WebAssets", in: "Web", ["Base"]),
+        // The pages themselves are compiled into CWebAssets (docs/decisions/005-web-assets.md).
+        module(
+            "WebAssets", in: "Web", ["Base", "CWebAssets"],
+            exclude: ["index.html", "icon.svg", "icons.svg", "css", "js"]),
         module(
             "WebSite", in: "Services/WebSite",
-            ["Base", "HTTPTypes", "HTTPClient", "MetadataAPI", "UploaderAPI", "Hosting", "WebAssets"]),
+            ["Base", "Digests", "HTTPTypes", "HTTPClient", "MetadataAPI", "Hosting", "WebAssets"]),
 
         // The product
         .executableTarget(
@@ -136,7 +141,7 @@ let package = Package(
                 "Base", "Digests", "ChunkPaxos", "HTTPTypes", "HTTPClient", "Media", "MetadataAPI", "SmartClient",
                 "Streaming",
             ]),
-        tests("WebSite", ["Base", "HTTPTypes", "HTTPClient", "Hosting", "MetadataAPI", "UploaderAPI", "WebSite"]),
+        tests("WebSite", ["Base", "HTTPTypes", "HTTPClient", "Hosting", "MetadataAPI", "WebAssets", "WebSite"]),
 
     ],
     swiftLanguageModes: [.v6]

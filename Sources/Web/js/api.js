@@ -1,0 +1,141 @@
+/**
+ * The site's own API, and the one place that knows where the streaming service is.
+ *
+ * @typedef {object} Video
+ * @property {string} video_id
+ * @property {string} title
+ * @property {number} duration_sec
+ * @property {"uploading" | "active" | "failed" | "deleted"} status
+ * @property {string} created_at
+ * @property {number} view_count
+ * @property {number} size_bytes
+ * @property {string | null} [error]
+ * @property {boolean} has_thumbnail
+ *
+ * @typedef {object} StorageNode
+ * @property {string} node_id
+ * @property {"healthy" | "degraded" | "down"} status
+ * @property {number} disk_usage_percent
+ * @property {number} chunk_count
+ *
+ * @typedef {object} Stats
+ * @property {number} total_videos
+ * @property {number} total_chunks
+ * @property {number} total_replicas
+ * @property {StorageNode[]} nodes
+ *
+ * @typedef {object} Health
+ * @property {string} status
+ * @property {Record<string, {status: string, url: string, error?: string | null}>} services
+ *
+ * @typedef {object} UploadReport
+ * @property {string} video_id
+ * @property {string} status
+ * @property {number} progress
+ * @property {string | null} [error]
+ *
+ * @typedef {object} Config
+ * @property {string} streaming_url
+ * @property {string} metadata_url
+ */
+
+/** How long an answer of the site may take. */
+const REQUEST_MILLISECONDS_MAX = 20_000;
+
+/** An answer that is not what was asked for. `status` is 0 when there was none at all. */
+export class ApiError extends Error {
+    /**
+     * @param {number} status
+     * @param {string} message a sentence for people
+     */
+    constructor(status, message) {
+        super(message);
+        this.status = status;
+    }
+}
+
+/**
+ * What a service said went wrong, out of the text of its answer.
+ * @param {string} text
+ * @param {string} fallback
+ * @returns {string}
+ */
+export function detailOf(text, fallback) {
+    try {
+        const detail = JSON.parse(text)?.detail;
+        return typeof detail === "string" && detail ? detail : fallback;
+    } catch {
+        return fallback;
+    }
+}
+
+/**
+ * @param {string} path
+ * @param {RequestInit} [init]
+ * @returns {Promise<any>} the JSON of the answer, undefined when it has none
+ */
+async function call(path, init = {}) {
+    let response, text;
+    try {
+        response = await fetch(path, { ...init, signal: AbortSignal.timeout(REQUEST_MILLISECONDS_MAX) });
+        text = await response.text();
+    } catch {
+        throw new ApiError(0, "V-Stack does not answer. Is it running, and are you connected?");
+    }
+    if (!response.ok) throw new ApiError(response.status, detailOf(text, `V-Stack answered ${response.status}.`));
+    try {
+        return text ? JSON.parse(text) : undefined;
+    } catch {
+        throw new ApiError(response.status, "V-Stack answered something that is not JSON.");
+    }
+}
+
+/** @returns {Promise<Config>} */
+export const config = () => call("/api/config");
+
+/** @returns {Promise<Health>} */
+export const health = () => call("/api/health");
+
+/** @returns {Promise<Stats>} */
+export const stats = () => call("/api/stats");
+
+/**
+ * @param {number} limit
+ * @param {number} offset
+ * @returns {Promise<Video[]>} newest first
+ */
+export const videos = (limit, offset) => call(`/api/videos?limit=${limit}&offset=${offset}`);
+
+/**
+ * @param {string} id
+ * @returns {Promise<Video>}
+ */
+export const video = (id) => call(`/api/videos/${encodeURIComponent(id)}`);
+
+/** @param {string} id */
+export const deleteVideo = (id) => call(`/api/videos/${encodeURIComponent(id)}`, { method: "DELETE" });
+
+/** @param {string} id */
+export const countView = (id) => call(`/api/videos/${encodeURIComponent(id)}/view`, { method: "POST" });
+
+/**
+ * @param {string} session
+ * @returns {Promise<UploadReport>}
+ */
+export const uploadStatus = (session) => call(`/api/upload/status/${encodeURIComponent(session)}`);
+
+/**
+ * Where a video's parts are.
+ * @param {Config} config
+ * @param {string} id
+ */
+export function addresses(config, id) {
+    const stream = `${config.streaming_url}/stream/${encodeURIComponent(id)}`;
+    return {
+        master: `${stream}/master.m3u8`,
+        original: `${stream}/original`,
+        thumbnail: `${stream}/thumbnail.jpg`,
+        manifest: `${config.metadata_url}/manifest/${encodeURIComponent(id)}`,
+        page: `${location.origin}/#/watch/${encodeURIComponent(id)}`,
+    };
+}
