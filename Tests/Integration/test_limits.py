@@ -146,22 +146,43 @@ def test_head(cluster):
         assert head.headers["Content-Type"] == get.headers["Content-Type"]
 
 
-@pytest.mark.parametrize("role, path", [("metadata", "/videos"), ("uploader", "/upload"), ("streaming", "/stream/x/master.m3u8")])
-def test_cors_preflight(cluster, role, path):
-    """A page of another origin may ask, and is told what it may do."""
-    answer = requests.options(
-        f"{getattr(cluster, role)}{path}", timeout=10,
-        headers={"Origin": "http://example.com", "Access-Control-Request-Method": "POST",
+# A page of the same machine, on another port, as the web role's is; and a page of somebody else.
+NEIGHBOUR, STRANGER = "http://127.0.0.1:5000", "http://example.com"
+
+
+def preflight(url: str, origin: str, method: str) -> requests.Response:
+    return requests.options(
+        url, timeout=10,
+        headers={"Origin": origin, "Access-Control-Request-Method": method,
                  "Access-Control-Request-Headers": "content-type"})
+
+
+@pytest.mark.parametrize(
+    "role, path, method",
+    [("metadata", "/videos", "GET"), ("uploader", "/upload", "POST"), ("streaming", "/stream/x/master.m3u8", "GET")])
+def test_cors_preflight(cluster, role, path, method):
+    """A page of the same host may ask beforehand, and is told what it may do; a stranger's page is not."""
+    answer = preflight(getattr(cluster, role) + path, NEIGHBOUR, method)
     assert answer.status_code in (200, 204)
-    assert answer.headers["Access-Control-Allow-Origin"] in ("*", "http://example.com")
-    assert "POST" in answer.headers["Access-Control-Allow-Methods"] or role == "streaming"
+    assert answer.headers["Access-Control-Allow-Origin"] == NEIGHBOUR
+    assert method in answer.headers["Access-Control-Allow-Methods"]
+    assert "Access-Control-Allow-Origin" not in preflight(getattr(cluster, role) + path, STRANGER, method).headers
 
 
 def test_cors_answer(cluster):
-    """An answer that a page of another origin may read says so."""
-    answer = requests.get(f"{cluster.metadata}/videos", headers={"Origin": "http://example.com"}, timeout=10)
-    assert answer.headers["Access-Control-Allow-Origin"] in ("*", "http://example.com")
+    """An answer says that a page of the same host may read it, and does not say so of a stranger's."""
+    for origin, allowed in ((NEIGHBOUR, NEIGHBOUR), (STRANGER, None)):
+        answer = requests.get(f"{cluster.metadata}/videos", headers={"Origin": origin}, timeout=10)
+        assert answer.status_code == 200
+        assert answer.headers.get("Access-Control-Allow-Origin") == allowed
+
+
+@pytest.mark.parametrize("setting", ["*", f"http://other.example,{STRANGER}"])
+def test_cors_setting(node, setting):
+    """CORS_ALLOWED_ORIGINS lets other pages in."""
+    server = node(CORS_ALLOWED_ORIGINS=setting)
+    answer = requests.get(f"{server.url}/ping", headers={"Origin": STRANGER}, timeout=10)
+    assert answer.headers["Access-Control-Allow-Origin"] in ("*", STRANGER)
 
 
 def test_byte_a_second(node):
