@@ -1,0 +1,67 @@
+"""Runs the comparisons and prints their table; a full run also writes it to docs/performance.md."""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "Tests"))
+
+from Harness.cluster import Cluster  # noqa: E402
+
+from . import reads, writes  # noqa: E402
+from .measure import Comparison, Scale  # noqa: E402
+from .nginx import Nginx  # noqa: E402
+from .report import keep, table  # noqa: E402
+
+CASES = ["chunk", "small", "ping", "manifest", "put", "upload"]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m Benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="tiny sizes, to see that everything runs; writes no file")
+    parser.add_argument("--only", nargs="+", choices=CASES, default=CASES, metavar="CASE", help=", ".join(CASES))
+    parser.add_argument("--rounds", type=int, help="instead of 5")
+    options = parser.parse_args()
+    scale = Scale.quick() if options.quick else Scale.full()
+    if options.rounds:
+        scale = Scale(**{**vars(scale), "rounds": options.rounds})
+
+    # Beside the build, which is on a real disk; /tmp may be memory, where fsync costs nothing.
+    scratch = ROOT / ".build/bench"
+    scratch.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=scratch) as folder:
+        tempfile.tempdir = folder
+        comparisons = run(options.only, scale, Path(folder))
+        text = table(comparisons, scale.rounds, Path(folder))
+    print("\n" + text)
+    if not options.quick and options.only == CASES:
+        keep(text, ROOT / "docs/performance.md")
+        print("\nwritten to docs/performance.md")
+    return 0
+
+
+def run(names: list[str], scale: Scale, folder: Path) -> list[Comparison]:
+    cluster, nginx = Cluster(LOG_LEVEL="warning"), Nginx(folder)
+    cases: dict[str, Callable[[], Comparison]] = {
+        "chunk": lambda: reads.chunk(cluster, nginx, scale),
+        "small": lambda: reads.small_chunk(cluster, nginx, scale),
+        "ping": lambda: reads.ping(cluster, nginx, scale),
+        "manifest": lambda: reads.manifest(cluster, nginx, scale),
+        "put": lambda: writes.put(cluster, folder, scale),
+        "upload": lambda: writes.upload(cluster, folder, scale),
+    }
+    try:
+        nginx.start()
+        cluster.start()
+        return [cases[name]() for name in CASES if name in names]
+    finally:
+        cluster.process.kill()
+        cluster.remove()
+        nginx.stop()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,72 @@
+"""What is measured and how the two sides take turns."""
+
+import statistics
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How large a run is."""
+
+    rounds: int
+    # How long each side of a round is put under load.
+    load_seconds: int
+    # How much each side writes in a round of the durable writes.
+    write_chunks: int
+    # Playing time of the video whose upload is timed, and of the one that has a manifest of one chunk per 10 s.
+    upload_video_seconds: int
+    manifest_video_seconds: int
+
+    @staticmethod
+    def full() -> "Scale":
+        return Scale(rounds=5, load_seconds=4, write_chunks=800, upload_video_seconds=60, manifest_video_seconds=1000)
+
+    @staticmethod
+    def quick() -> "Scale":
+        """As small as can be: shows that everything still runs, and nothing else."""
+        return Scale(rounds=1, load_seconds=1, write_chunks=16, upload_video_seconds=2, manifest_video_seconds=30)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One side of one round."""
+
+    # In the comparison's unit.
+    value: float
+    # 99th percentile of the requests' latencies, where there were requests.
+    p99_milliseconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A measurement, its peer, and what we want of their ratio."""
+
+    name: str
+    peer: str
+    unit: str
+    wanted: str
+    ours: list[Sample]
+    theirs: list[Sample]
+
+    @property
+    def ratio(self) -> float:
+        return median(self.ours) / median(self.theirs)
+
+
+def median(samples: list[Sample]) -> float:
+    return statistics.median(sample.value for sample in samples)
+
+
+def compare(
+    name: str, peer: str, unit: str, wanted: str, rounds: int, ours: Callable[[], Sample], theirs: Callable[[], Sample]
+) -> Comparison:
+    """Both sides in turns, a different one first each round, so that neither always has the warmer machine."""
+    print(f"==> {name}, beside {peer}", flush=True)
+    mine, other = [], []
+    for turn in range(rounds):
+        sides = [(ours, mine), (theirs, other)]
+        for run, samples in sides if turn % 2 == 0 else reversed(sides):
+            samples.append(run())
+        print(f"    round {turn + 1}: {mine[-1].value:,.1f} beside {other[-1].value:,.1f} {unit}", flush=True)
+    return Comparison(name, peer, unit, wanted, mine, other)

@@ -1,0 +1,62 @@
+"""Durable writes and whole uploads, beside what the disk and ffmpeg alone need."""
+
+import itertools
+import random
+import subprocess
+import time
+from pathlib import Path
+
+from Harness.cluster import Cluster
+from Harness.daemon import wait_for
+from Harness.videos import Clip, sample
+
+from .disk import grouped_writes
+from .load import WRITERS, write_load
+from .measure import Comparison, Sample, Scale, compare
+
+CHUNK_BYTES = 2 * 1024 * 1024
+
+
+def put(cluster: Cluster, folder: Path, scale: Scale) -> Comparison:
+    body = random.Random(1).randbytes(CHUNK_BYTES)
+    runs = itertools.count()
+    return compare(
+        f"PUT 2 MiB, durable, {WRITERS} writers", f"fio, one fdatasync for {WRITERS} writes", "chunks/s", "≥ 0.6",
+        scale.rounds, lambda: write_load(cluster.storage[1], body, scale.write_chunks, f"bench-put-{next(runs)}"),
+        lambda: grouped_writes(folder, CHUNK_BYTES, WRITERS, scale.write_chunks))
+
+
+def upload(cluster: Cluster, folder: Path, scale: Scale) -> Comparison:
+    seconds = scale.upload_video_seconds
+    file = sample(Clip(width=1920, height=1080, seconds=seconds, rate=30, gop=60, bitrate="8M"))
+    return compare(
+        f"POST to completed, {seconds} s of 1080p at 8 Mbit/s", "ffmpeg -c copy, 3 × cp with fsync", "s", "≤ 2",
+        scale.rounds, lambda: time_to_completed(cluster, file), lambda: remux_and_copy(file, folder))
+
+
+def time_to_completed(cluster: Cluster, file: Path) -> Sample:
+    begun = time.perf_counter()
+    session = cluster.curl_video(file, title="Bench")["upload_session_id"]
+
+    def finished() -> dict | None:
+        report = cluster.status(session)
+        return report if report["status"] in ("completed", "failed") else None
+
+    report = wait_for("the upload to complete", 300, finished)
+    if report["status"] != "completed":
+        raise RuntimeError(f"the upload failed: {report['error']}")
+    return Sample(time.perf_counter() - begun)
+
+
+def remux_and_copy(file: Path, folder: Path) -> Sample:
+    remuxed = folder / "remuxed.mp4"
+    copies = [folder / f"copy-{index}.mp4" for index in range(3)]
+    begun = time.perf_counter()
+    subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-y", "-i", file, "-c", "copy", remuxed], check=True)
+    for copy in copies:
+        subprocess.run(
+            ["dd", f"if={remuxed}", f"of={copy}", "bs=2M", "conv=fsync", "status=none"], check=True)
+    elapsed = time.perf_counter() - begun
+    for path in (remuxed, *copies):
+        path.unlink()
+    return Sample(elapsed)

@@ -1,0 +1,105 @@
+# V-Stack's commands; `make help` lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# Passed on: to `vstack up` by `make run`, to the test runner by `make unit`, `integration`, `browser`, `soak`, `tsan`
+# and `asan`, to the benchmarks by `make bench`.
+ARGS ?=
+
+BUILD := .build
+LOGS := $(BUILD)/test-logs
+PYTHON := $(BUILD)/venv/bin/python
+DEBUG_BINARY := $(CURDIR)/$(BUILD)/debug/vstack
+RELEASE_BINARY := $(CURDIR)/$(BUILD)/release/vstack
+# A file stays with one worker, so that what a file's tests share is made once.
+PYTEST := $(PYTHON) -m pytest -c Tests/pytest.ini -n 2 --dist loadfile
+UNIT := swift test --disable-xctest
+SWIFT_FOLDERS := Package.swift Sources Tests
+
+.PHONY: help run build test unit integration browser soak tsan asan check fmt bench clean
+.PHONY: build-debug packages packages-test packages-bench venv
+
+help: ## Show this list.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: build ## Build and start the whole system here; make run ARGS="--port-offset 1000" passes flags on.
+	@exec $(RELEASE_BINARY) up $(ARGS)
+
+build: packages ## Build the release binary, .build/release/vstack.
+	@echo "==> building vstack (release)"
+	@swift build -c release --product vstack
+
+test: ## Run all tests: unit, integration, conformance and browser.
+	@$(MAKE) unit integration browser ARGS=
+	@echo "==> all tests passed"
+	@for suite in unit integration browser; do printf '%-12s ' "$$suite:"; Tools/closing-line $(LOGS)/$$suite.log; done
+
+unit: build-debug ## Run the unit tests of the Swift modules.
+	@mkdir -p $(LOGS)
+	@echo "==> unit tests"
+	@$(UNIT) --skip-build $(ARGS) 2>&1 | tee $(LOGS)/unit.log
+
+integration: build-debug ## Run the tests of the whole system, with real processes.
+	@$(MAKE) pytest-run LOG=integration PATHS="Tests/Integration Tests/Conformance"
+
+browser: build-debug ## Run the tests in Chromium.
+	@$(MAKE) pytest-run LOG=browser PATHS=Tests/Browser
+
+soak: build-debug ## Run the long tests: a 5 GB upload in bounded memory.
+	@$(MAKE) pytest-run LOG=soak PATHS="Tests/Integration -m soak"
+
+tsan: packages ## Run the unit tests under the thread sanitizer.
+	@echo "==> unit tests, thread sanitizer"
+	@$(UNIT) --sanitize=thread --scratch-path $(BUILD)/tsan $(ARGS)
+
+asan: packages ## Run the unit tests under the address sanitizer.
+	@echo "==> unit tests, address sanitizer"
+	@$(UNIT) --sanitize=address --scratch-path $(BUILD)/asan $(ARGS)
+
+check: packages ## Check format, imports and scripts.
+	@echo "==> format"
+	@swift format lint --strict --parallel -r $(SWIFT_FOLDERS)
+	@echo "==> declared imports"
+	@swift build --build-tests --explicit-target-dependency-import-check error
+	@python3 Tools/check-c-imports
+	@echo "==> scripts"
+	@python3 Tools/check-scripts
+	@echo "==> checks passed"
+
+fmt: ## Format the Swift sources in place.
+	@swift format -i --parallel -r $(SWIFT_FOLDERS)
+
+bench: build packages-bench venv ## Measure beside nginx, fio and ffmpeg; writes docs/performance.md.
+	@VSTACK_BINARY=$(RELEASE_BINARY) $(PYTHON) -m Benchmarks $(ARGS)
+
+clean: ## Remove everything that was built (not data/).
+	@rm -rf $(BUILD)
+
+build-debug: packages
+	@echo "==> building vstack and its tests (debug)"
+	@swift build --build-tests
+
+packages:
+	@Tools/install-packages run
+
+packages-test:
+	@Tools/install-packages run test bench
+
+packages-bench:
+	@Tools/install-packages run bench
+
+venv: $(BUILD)/venv/.installed
+
+$(BUILD)/venv/.installed: Tests/requirements.txt | packages-test
+	@echo "==> installing Python packages for the tests into $(BUILD)/venv"
+	@python3 -m venv $(BUILD)/venv
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --retries 5 -r Tests/requirements.txt
+	@touch $@
+
+.PHONY: pytest-run
+pytest-run: packages-test venv
+	@mkdir -p $(LOGS)
+	@echo "==> $(LOG) tests"
+	@VSTACK_BINARY=$${VSTACK_BINARY:-$(DEBUG_BINARY)} $(PYTEST) $(PATHS) $(ARGS) 2>&1 | tee $(LOGS)/$(LOG).log
