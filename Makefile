@@ -61,9 +61,9 @@ asan: packages ## Run the unit tests under the address sanitizer.
 check: packages ## Check format, imports and scripts.
 	@echo "==> format"
 	@swift format lint --strict --parallel -r $(SWIFT_FOLDERS)
-	@echo "==> declared imports"
+	@echo "==> imports"
 	@swift build --build-tests --explicit-target-dependency-import-check error
-	@python3 Tools/check-c-imports
+	@python3 Tools/check-imports
 	@echo "==> scripts"
 	@python3 Tools/check-scripts
 	@echo "==> checks passed"
