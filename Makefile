@@ -3,6 +3,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
+# Builds and test runs use all cores themselves.
+.NOTPARALLEL:
 
 # Passed on: to `vstack up` by `make run`, to the test runner by `make unit`, `integration`, `browser`, `soak`, `tsan`
 # and `asan`, to the benchmarks by `make bench`.
