@@ -3,6 +3,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
+# Builds and test runs use all cores themselves.
+.NOTPARALLEL:
 
 # Passed on: to `vstack up` by `make run`, to the test runner by `make unit`, `integration`, `browser`, `soak`, `tsan`
 # and `asan`, to the benchmarks by `make bench`.
@@ -61,9 +63,9 @@ asan: packages ## Run the unit tests under the address sanitizer.
 check: packages ## Check format, imports and scripts.
 	@echo "==> format"
 	@swift format lint --strict --parallel -r $(SWIFT_FOLDERS)
-	@echo "==> declared imports"
+	@echo "==> imports"
 	@swift build --build-tests --explicit-target-dependency-import-check error
-	@python3 Tools/check-c-imports
+	@python3 Tools/check-imports
 	@echo "==> scripts"
 	@python3 Tools/check-scripts
 	@echo "==> checks passed"

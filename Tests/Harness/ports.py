@@ -13,6 +13,8 @@ ALL = [METADATA, UPLOADER, STREAMING, WEB, *STORAGE]
 
 # The highest default port plus the highest offset stays below Linux's ephemeral ports, which begin at 32768.
 _OFFSETS = range(2000, 24000, 100)
+# The same for every run on the machine, also for one that puts its own temporary files elsewhere later.
+_LOCKS = Path(tempfile.gettempdir()) / f"vstack-test-ports-{os.getuid()}"
 
 
 class PortBlock:
@@ -22,13 +24,12 @@ class PortBlock:
     """
 
     def __init__(self) -> None:
-        folder = Path(tempfile.gettempdir()) / f"vstack-test-ports-{os.getuid()}"
-        folder.mkdir(exist_ok=True)
+        _LOCKS.mkdir(exist_ok=True)
         # Different processes begin at different places, so that they seldom try for the same one.
         start = os.getpid() * 7 % len(_OFFSETS)
         for index in range(len(_OFFSETS)):
             offset = _OFFSETS[(start + index) % len(_OFFSETS)]
-            lock = open(folder / str(offset), "w")
+            lock = open(_LOCKS / str(offset), "w")
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
