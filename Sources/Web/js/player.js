@@ -204,10 +204,13 @@ export class Player {
     }
 
     /**
+     * The last word about this attempt: no event of it may say anything after.
      * @param {string} sentence
      * @param {() => void} [tryAgain]
      */
     #complain(sentence, tryAgain) {
+        this.#showing.abort();
+        clearTimeout(this.#bufferingTimer);
         this.#say(sentence);
         this.#message.classList.add("is-error");
         this.#spinner.hidden = true;
