@@ -63,7 +63,8 @@ export class ApiError extends Error {
 export function detailOf(text, fallback) {
     try {
         const detail = JSON.parse(text)?.detail;
-        return typeof detail === "string" && detail ? detail : fallback;
+        if (typeof detail !== "string" || !detail) return fallback;
+        return detail[0].toUpperCase() + detail.slice(1);
     } catch {
         return fallback;
     }

@@ -5,7 +5,7 @@ import { ago, bytes, counted, duration, spokenDuration } from "./format.js";
 
 /** @typedef {import("./api.js").Video} Video */
 
-const BADGES = { uploading: "Coming in", failed: "Failed" };
+const BADGES = { uploading: "Uploading", failed: "Failed" };
 
 export class Card {
     #title = element("h3", { className: "card-title" });

@@ -7,7 +7,8 @@ import { counted } from "./format.js";
 
 export class NodeStrip {
     #dots = byId("nodes-dots", HTMLElement);
-    #summary = byId("nodes-summary", HTMLElement);
+    #count = byId("nodes-count", HTMLElement);
+    #words = byId("nodes-words", HTMLElement);
     #list = byId("nodes-list", HTMLUListElement);
     #totals = byId("nodes-totals", HTMLElement);
 
@@ -30,13 +31,13 @@ export class NodeStrip {
         this.#dots.replaceChildren(...nodes.map((node) => this.#dot(node)));
         this.#list.replaceChildren(...nodes.map((node) => this.#row(node)));
         if (!stats) {
-            setText(this.#summary, "Storage nodes unknown");
+            setText(this.#count, "");
+            setText(this.#words, "Storage nodes unknown");
             setText(this.#totals, "The metadata service does not answer.");
             return;
         }
-        const isAllWell = nodes.length > 0 && healthy === nodes.length;
-        const share = isAllWell ? `${healthy} nodes healthy` : `${healthy} of ${nodes.length} nodes healthy`;
-        setText(this.#summary, nodes.length ? share : "No storage nodes");
+        setText(this.#count, nodes.length ? `${healthy} of ${nodes.length}` : "");
+        setText(this.#words, nodes.length ? "nodes healthy" : "No storage nodes");
         const { total_videos, total_chunks, total_replicas } = stats;
         const copies = total_replicas === 1 ? "1 copy" : `${total_replicas.toLocaleString("en")} copies`;
         setText(

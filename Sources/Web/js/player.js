@@ -60,7 +60,10 @@ export class Player {
             if (video.status === "active") this.#play(id, signal);
             else this.#complain(unplayable(video));
         } catch (error) {
-            if (!signal.aborted) this.#complain(/** @type {Error} */ (error).message, () => this.show(id, known));
+            if (signal.aborted) return;
+            const isFinal = error instanceof api.ApiError && [400, 404].includes(error.status);
+            const tryAgain = isFinal ? undefined : () => void this.show(id, known);
+            this.#complain(/** @type {Error} */ (error).message, tryAgain);
         }
     }
 
@@ -89,16 +92,17 @@ export class Player {
      * @param {Video | undefined} video
      */
     #describe(id, video) {
-        const title = video ? video.title || "Untitled" : "";
+        const title = video ? video.title || "Untitled" : "Video";
         setText(byId("player-title", HTMLElement), title);
-        document.title = title ? `${title.slice(0, 100)} · V-Stack` : "V-Stack";
+        document.title = video ? `${title.slice(0, 100)} · V-Stack` : "V-Stack";
         const parts = video
             ? [duration(video.duration_sec), bytes(video.size_bytes), counted(video.view_count, "view"),
                 ago(video.created_at)]
             : [];
         setText(byId("player-meta", HTMLElement), parts.join(" · "));
         const urls = api.addresses(this.#config, id);
-        showLinks(byId("player-links", HTMLElement), [
+        const isPlayable = video?.status === "active";
+        showLinks(byId("player-links", HTMLElement), !isPlayable ? [] : [
             { label: "This page", url: urls.page },
             { label: "HLS", url: urls.master },
             { label: "Manifest", url: urls.manifest },
@@ -200,10 +204,13 @@ export class Player {
     }
 
     /**
+     * The last word about this attempt: no event of it may say anything after.
      * @param {string} sentence
      * @param {() => void} [tryAgain]
      */
     #complain(sentence, tryAgain) {
+        this.#showing.abort();
+        clearTimeout(this.#bufferingTimer);
         this.#say(sentence);
         this.#message.classList.add("is-error");
         this.#spinner.hidden = true;
