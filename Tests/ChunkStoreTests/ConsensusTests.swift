@@ -20,7 +20,8 @@ struct ConsensusTests {
         #expect(store.statistics.synchronizations - before == 1)
         for _ in 0..<2 {
             let view = try store.acceptor(chunkID("a"))
-            #expect(view.acceptor == Acceptor(promised: Ballot(round: 0, proposer: 7), accepted: accepted(0, 7, "value")))
+            #expect(
+                view.acceptor == Acceptor(promised: Ballot(round: 0, proposer: 7), accepted: accepted(0, 7, "value")))
             #expect(view.chunk?.checksum == checksum)
             store.close()
             store = try openMemory(system)

@@ -84,7 +84,8 @@ struct DurabilityTests {
         system.setFaults { $0.failsSynchronization = false }
         #expect(await errorCode { _ = try await store.put(chunkID("b"), [3]) } == .readOnly)
         #expect(await errorCode { _ = try await store.delete(chunkID("before")) } == .readOnly)
-        #expect(await errorCode { _ = try await store.prepare(chunkID("b"), Ballot(round: 1, proposer: 1)) } == .readOnly)
+        #expect(
+            await errorCode { _ = try await store.prepare(chunkID("b"), Ballot(round: 1, proposer: 1)) } == .readOnly)
         #expect(store.statistics.readOnlyReason?.isEmpty == false)
         #expect(try store.content(chunkID("before")) == [1])
         #expect(try store.contains(chunkID("a")) == false)
@@ -102,7 +103,9 @@ struct DurabilityTests {
         system.setFaults { $0.freeBytes = 0 }
         var refused: [Int] = []
         for number in 0..<20 {
-            let code = await errorCode { _ = try await store.put(chunkID("c\(number)"), bytes(5000, seed: UInt64(number))) }
+            let code = await errorCode {
+                _ = try await store.put(chunkID("c\(number)"), bytes(5000, seed: UInt64(number)))
+            }
             if code == .insufficientStorage { refused.append(number) } else { #expect(code == nil) }
         }
         #expect(refused.count > 10)

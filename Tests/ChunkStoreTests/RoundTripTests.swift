@@ -45,7 +45,9 @@ struct RoundTripTests {
         }
         store.close()
         let again = try openMemory(system)
-        for length in 1...200 { #expect(try again.content(chunkID("c\(length)")) == bytes(length, seed: UInt64(length))) }
+        for length in 1...200 {
+            #expect(try again.content(chunkID("c\(length)")) == bytes(length, seed: UInt64(length)))
+        }
         #expect(again.statistics.chunkCount == 200)
     }
 
@@ -53,7 +55,9 @@ struct RoundTripTests {
     func duplicates() async throws {
         let store = try openMemory(FaultyFileSystem())
         _ = try await store.put(chunkID("a"), [1, 2, 3])
-        guard case .existing = try await store.put(chunkID("a"), [1, 2, 3]) else { Issue.record("stored twice"); return }
+        guard case .existing = try await store.put(chunkID("a"), [1, 2, 3]) else {
+            Issue.record("stored twice"); return
+        }
         #expect(await errorCode { _ = try await store.put(chunkID("a"), [1, 2, 4]) } == .conflict)
         #expect(try store.content(chunkID("a")) == [1, 2, 3])
     }

@@ -32,7 +32,9 @@ extension ChunkStore.Options {
     }
 }
 
-func openMemory(_ system: FaultyFileSystem, _ options: ChunkStore.Options = .small) throws(ChunkStoreError) -> ChunkStore {
+func openMemory(_ system: FaultyFileSystem, _ options: ChunkStore.Options = .small) throws(ChunkStoreError)
+    -> ChunkStore
+{
     try ChunkStore(directory: "/store", options: options, fileSystem: system)
 }
 
