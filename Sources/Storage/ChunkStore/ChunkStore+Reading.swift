@@ -8,21 +8,18 @@ extension ChunkStore {
     /// - Throws: ``ChunkStoreError`` of code `corrupt` when the disk does not give them as they were stored. The chunk
     ///   is then in ``corruptChunks``.
     package func read(_ id: ChunkID) throws(ChunkStoreError) -> StoredChunk? {
+        guard let handle = try find(id) else { return nil }
+        return StoredChunk(description: handle.description, bytes: try handle.read())
+    }
+
+    /// The chunk without its bytes, which can be had from the handle; nil when there is no such chunk.
+    package func find(_ id: ChunkID) throws(ChunkStoreError) -> ChunkHandle? {
         guard let found = try locate(id, in: .chunks, withMetadata: false) else { return nil }
-        let payload = found.superblock.payload(found.header)
-        guard CRC32C.checksum(mapped: payload) == found.header.payloadCRC else {
-            noteCorrupt(id)
-            throw Self.corrupt(id)
-        }
-        return StoredChunk(
-            description: ChunkDescription(found.header),
-            bytes: MemoryRegion(bytes: payload, owner: found.superblock.mapping))
+        return ChunkHandle(store: self, id: id, superblock: found.superblock, header: found.header)
     }
 
     /// What is known of the chunk without touching its bytes; nil when there is no such chunk.
-    package func describe(_ id: ChunkID) throws(ChunkStoreError) -> ChunkDescription? {
-        try locate(id, in: .chunks, withMetadata: false).map { ChunkDescription($0.header) }
-    }
+    package func describe(_ id: ChunkID) throws(ChunkStoreError) -> ChunkDescription? { try find(id)?.description }
 
     package func contains(_ id: ChunkID) throws(ChunkStoreError) -> Bool { try describe(id) != nil }
 
@@ -85,7 +82,7 @@ extension ChunkStore {
         }
     }
 
-    private func noteCorrupt(_ id: ChunkID) {
+    func noteCorrupt(_ id: ChunkID) {
         state.withLock { state in
             guard !state.corruptIDs.contains(id), state.corruptIDs.count < Self.corruptIDsMax else { return }
             state.corruptIDs.append(id)
@@ -93,7 +90,40 @@ extension ChunkStore {
         }
     }
 
-    private static func corrupt(_ id: ChunkID) -> ChunkStoreError {
+    static func corrupt(_ id: ChunkID) -> ChunkStoreError {
         ChunkStoreError(.corrupt, "chunk '\(id)' is damaged on this node's disk; read it from another node")
+    }
+}
+
+/// A chunk that is there. Its bytes stay valid for as long as the handle, or a region from it, is kept: also when the
+/// chunk is deleted meanwhile.
+package struct ChunkHandle: Sendable {
+    private let store: ChunkStore
+    private let id: ChunkID
+    private let superblock: Superblock
+    private let header: RecordHeader
+
+    init(store: ChunkStore, id: ChunkID, superblock: Superblock, header: RecordHeader) {
+        self.store = store
+        self.id = id
+        self.superblock = superblock
+        self.header = header
+    }
+
+    package var description: ChunkDescription { ChunkDescription(header) }
+
+    /// The bytes as they lie in the mapped superblock, compared with their CRC-32C just now.
+    package func read() throws(ChunkStoreError) -> MemoryRegion {
+        guard superblock.payloadIsIntact(header) else {
+            store.noteCorrupt(id)
+            throw ChunkStore.corrupt(id)
+        }
+        return unverifiedBytes
+    }
+
+    /// Where the bytes are, for whoever only wants to know how many: nothing has looked at them, and touching them may
+    /// fail.
+    package var unverifiedBytes: MemoryRegion {
+        MemoryRegion(bytes: superblock.payload(header), owner: superblock.mapping)
     }
 }

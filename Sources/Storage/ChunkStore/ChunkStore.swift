@@ -67,7 +67,8 @@ package final class ChunkStore: Sendable {
     let underWay = DispatchGroup()
     /// Where changes go on that had to wait for another of the same id.
     let resumption = DispatchQueue(label: "vstack.store.resumption", attributes: .concurrent)
-    private let directoryLock: any AnyObject & Sendable
+    /// Keeps other processes out until the store is closed.
+    private let directoryLock: Mutex<(any AnyObject & Sendable)?>
 
     /// Opens the store in `directory`, and makes one where there is nothing.
     ///
@@ -82,7 +83,7 @@ package final class ChunkStore: Sendable {
         let opening = StoreOpening(directory: directory, options: options, fileSystem: fileSystem)
         let opened = try opening.open()
         id = opened.store
-        directoryLock = opened.lock
+        directoryLock = Mutex(opened.lock)
         self.directory = directory
         self.options = options
         self.fileSystem = fileSystem
@@ -127,5 +128,6 @@ package final class ChunkStore: Sendable {
         underWay.wait()
         closeTails()
         committer.stop()
+        directoryLock.withLock { $0 = nil }
     }
 }

@@ -49,6 +49,11 @@ package struct AcceptorView: Hashable, Sendable {
 package struct AcceptorOutcome: Hashable, Sendable {
     package let isGranted: Bool
     package let view: AcceptorView
+
+    package init(isGranted: Bool, view: AcceptorView) {
+        self.isGranted = isGranted
+        self.view = view
+    }
 }
 
 /// Figures of a store.

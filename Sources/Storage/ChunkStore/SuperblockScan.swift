@@ -56,6 +56,7 @@ struct SuperblockScan {
                 offset = next ?? self.size
             }
         }
+        if offset < self.size { gaps.append((offset..<self.size, true)) }
         if !uncovered.isEmpty || !gaps.isEmpty { try settle() }
         try settleUncovered(onRecord)
         settleGaps()
@@ -112,7 +113,8 @@ struct SuperblockScan {
 
     private mutating func settleGaps() {
         for (range, isReadable) in gaps.sorted(by: { $0.range.lowerBound < $1.range.lowerBound }) {
-            if range.lowerBound < announcedEnd || !isReadable || range.count < RecordHeader.byteCount {
+            let isTooSmallForRecord = range.upperBound < end && range.count < RecordHeader.byteCount
+            if range.lowerBound < announcedEnd || !isReadable || isTooSmallForRecord {
                 corrupt.append(range)
                 if range.lowerBound >= end { endIsUnreadable = true }
             } else if range.lowerBound < end {

@@ -1,0 +1,123 @@
+import Base
+import ChunkPaxos
+import ChunkStore
+import HTTPClient
+import HTTPTypes
+import Hosting
+import MetadataAPI
+import Synchronization
+
+/// The storage node: keeps chunks, is their acceptor, and tells the metadata service that it lives.
+package final class StorageNodeService: Service {
+    package let name = "storage-node"
+    package let metrics = Metrics()
+
+    let configuration: StorageNodeConfiguration
+    let store: ChunkStore
+    let disk: DiskUsage
+    let counters: StorageNodeCounters
+    private let registry: (any NodeRegistry)?
+    private let startedAt = ContinuousClock.now
+    private let heartbeats = Mutex<Task<Void, Never>?>(nil)
+    private let log = Logger("storage-node")
+
+    /// Opens the store in the configuration's data directory; reads its whole log.
+    /// - Throws: ``ChunkStoreError`` when the directory is in use or its store cannot be read.
+    package convenience init(configuration: StorageNodeConfiguration, http: HTTPClient) throws {
+        let registry = configuration.metadataURL.map { MetadataClient($0, http: http) }
+        try self.init(
+            configuration: configuration, registry: registry, disk: DiskUsage(directory: configuration.dataDirectory))
+    }
+
+    init(configuration: StorageNodeConfiguration, registry: (any NodeRegistry)?, disk: DiskUsage) throws {
+        var options = ChunkStore.Options()
+        options.superblockBytesMax = configuration.superblockBytesMax
+        options.chunkBytesMax = configuration.chunkBytesMax
+        self.configuration = configuration
+        self.registry = registry
+        self.disk = disk
+        store = try ChunkStore(directory: configuration.dataDirectory, options: options)
+        counters = StorageNodeCounters(metrics, store: store, disk: disk)
+        reportOpening()
+    }
+
+    package func addRoutes(to router: inout Router) {
+        ChunkRoutes(self).add(to: &router)
+        PingRoutes(self).add(to: &router)
+        ConsensusRoutes(self).add(to: &router)
+    }
+
+    package func health() async -> HealthReport {
+        let statistics = store.statistics
+        let usage = disk.current.percent
+        let verdict = HealthVerdict(statistics, diskPercent: usage, configuration)
+        var report = HealthReport(
+            status: verdict.status,
+            fields: [
+                "disk_usage": .number(usage), "chunk_count": .integer(statistics.chunkCount),
+                "uptime": .integer(Int((ContinuousClock.now - startedAt).components.seconds)),
+                "node_id": .text(configuration.nodeID.description),
+                "corrupt_chunks": .integer(statistics.corruptChunks),
+                "corrupt_records": .integer(statistics.corruptRecords),
+            ])
+        report.fields["reason"] = verdict.reason.map { .text($0) }
+        return report
+    }
+
+    package func start(url: String) async throws {
+        guard let registry else { return }
+        let registration = Registration(
+            registry: registry, nodeID: configuration.nodeID, url: configuration.nodeURL ?? url,
+            intervalSeconds: configuration.heartbeatSeconds
+        ) { [store, disk] in
+            HeartbeatRequest(
+                diskUsagePercent: disk.current.percent, chunkCount: store.chunkCount,
+                corruptChunks: store.corruptChunks)
+        }
+        heartbeats.withLock { $0 = Task { await registration.run() } }
+    }
+
+    package func stop() async {
+        let task = heartbeats.withLock { $0 }
+        task?.cancel()
+        await task?.value
+        await store.closed()
+    }
+
+    private func reportOpening() {
+        let statistics = store.statistics
+        log.info(
+            "the chunk store is open",
+            ["chunks": "\(statistics.chunkCount)", "superblocks": "\(statistics.superblockCount)"])
+        if statistics.tornRecords > 0 {
+            log.info("unfinished writes were cleared away", ["count": "\(statistics.tornRecords)"])
+        }
+        if statistics.corruptRecords > 0 {
+            log.error(
+                "the log is damaged; what stood there is lost on this node",
+                ["stretches": "\(statistics.corruptRecords)", "bytes": "\(statistics.corruptRecordBytes)"])
+        }
+    }
+}
+
+/// How a node is, in one word and one sentence.
+struct HealthVerdict: Equatable {
+    let status: String
+    let reason: String?
+
+    init(_ statistics: ChunkStoreStatistics, diskPercent: Double, _ configuration: StorageNodeConfiguration) {
+        let damaged = statistics.corruptChunks + statistics.corruptRecords
+        (status, reason) =
+            if let reason = statistics.readOnlyReason {
+                ("critical", "read-only until restarted: \(reason)")
+            } else if diskPercent > configuration.diskCriticalPercent {
+                ("critical", "the disk is \(diskPercent) % full; writes are refused")
+            } else if damaged > 0 {
+                ("degraded", "\(damaged) chunks or records are damaged on disk")
+            } else if diskPercent >= configuration.diskWarningPercent {
+                ("warning", "the disk is \(diskPercent) % full")
+            } else {
+                ("healthy", nil)
+            }
+    }
+}

@@ -1,0 +1,129 @@
+import Base
+import ChunkPaxos
+import Digests
+import Foundation
+import Testing
+
+@testable import ChunkStore
+
+@Suite("Acceptors remember")
+struct ConsensusTests {
+    private let content: [UInt8] = [1, 2, 3]
+    private var checksum: SHA256Digest { SHA256.digest(of: content) }
+
+    @Test("bytes and acceptance are one record and one synchronization, and both are there after opening again")
+    func oneRecord() async throws {
+        let system = FaultyFileSystem()
+        var store = try openMemory(system)
+        let before = store.statistics.synchronizations
+        _ = try await store.put(chunkID("a"), content, acceptance: accepted(0, 7, "value"))
+        #expect(store.statistics.synchronizations - before == 1)
+        for _ in 0..<2 {
+            let view = try store.acceptor(chunkID("a"))
+            #expect(
+                view.acceptor == Acceptor(promised: Ballot(round: 0, proposer: 7), accepted: accepted(0, 7, "value")))
+            #expect(view.chunk?.checksum == checksum)
+            store.close()
+            store = try openMemory(system)
+        }
+    }
+
+    @Test("a refused ballot or value stores nothing, and the error shows the acceptor")
+    func refused() async throws {
+        let store = try openMemory(FaultyFileSystem())
+        _ = try await store.prepare(chunkID("a"), Ballot(round: 3, proposer: 1))
+        let promised = Acceptor(promised: Ballot(round: 3, proposer: 1))
+        #expect(
+            await errorCode { _ = try await store.put(chunkID("a"), content, acceptance: accepted(0, 7, "v")) }
+                == .rejected(promised))
+        #expect(try store.contains(chunkID("a")) == false)
+        _ = try await store.put(chunkID("b"), content, acceptance: accepted(0, 7, "v"))
+        let other = await errorCode { _ = try await store.put(chunkID("b"), content, acceptance: accepted(0, 7, "w")) }
+        #expect(other == .rejected(Acceptor(promised: Ballot(round: 0, proposer: 7), accepted: accepted(0, 7, "v"))))
+    }
+
+    @Test("an acceptance for bytes that are there already is recorded beside them")
+    func acceptanceLater() async throws {
+        let system = FaultyFileSystem()
+        let store = try openMemory(system)
+        _ = try await store.put(chunkID("a"), content)
+        guard case .existing = try await store.put(chunkID("a"), content, acceptance: accepted(0, 7, "v")) else {
+            Issue.record("the bytes were there")
+            return
+        }
+        store.close()
+        let again = try openMemory(system)
+        #expect(try again.acceptor(chunkID("a")).acceptor.accepted == accepted(0, 7, "v"))
+        #expect(again.statistics.chunkCount == 1)
+    }
+
+    @Test("prepare and accept are durable, and accept needs the bytes of the value")
+    func bothPhases() async throws {
+        let system = FaultyFileSystem()
+        var store = try openMemory(system)
+        let ballot = Ballot(round: 2, proposer: 5)
+        let without = try await store.accept(chunkID("a"), accepted(2, 5, "v"), checksum: checksum, sizeBytes: 3)
+        #expect(!without.isGranted && without.view.chunk == nil)
+        _ = try await store.put(chunkID("a"), content)
+        let wrong = try await store.accept(
+            chunkID("a"), accepted(2, 5, "v"), checksum: SHA256.digest(of: [9]), sizeBytes: 3)
+        #expect(!wrong.isGranted)
+        #expect(try await store.prepare(chunkID("a"), ballot).isGranted)
+        #expect(try await store.prepare(chunkID("a"), Ballot(round: 1, proposer: 9)).isGranted == false)
+        store.close()
+        store = try openMemory(system)
+        #expect(try await store.prepare(chunkID("a"), Ballot(round: 1, proposer: 9)).isGranted == false)
+        #expect(try await store.accept(chunkID("a"), accepted(2, 5, "v"), checksum: checksum, sizeBytes: 3).isGranted)
+        store.close()
+        store = try openMemory(system)
+        #expect(try store.acceptor(chunkID("a")).acceptor == Acceptor(promised: ballot, accepted: accepted(2, 5, "v")))
+        #expect(try store.content(chunkID("a")) == content)
+    }
+
+    @Test("the same question again costs no record")
+    func repeated() async throws {
+        let store = try openMemory(FaultyFileSystem())
+        let ballot = Ballot(round: 2, proposer: 5)
+        _ = try await store.prepare(chunkID("a"), ballot)
+        let before = store.statistics.synchronizations
+        #expect(try await store.prepare(chunkID("a"), ballot).isGranted)
+        #expect(store.statistics.synchronizations == before)
+    }
+
+    @Test("an acceptor outlives its chunk's deletion, and what comes after it")
+    func deletion() async throws {
+        let system = FaultyFileSystem()
+        var store = try openMemory(system)
+        let state = Acceptor(promised: Ballot(round: 0, proposer: 7), accepted: accepted(0, 7, "v"))
+        _ = try await store.put(chunkID("a"), content, acceptance: accepted(0, 7, "v"))
+        _ = try await store.delete(chunkID("a"))
+        for _ in 0..<2 {
+            #expect(try store.acceptor(chunkID("a")) == AcceptorView(acceptor: state, chunk: nil))
+            store.close()
+            store = try openMemory(system)
+        }
+        _ = try await store.put(chunkID("a"), content)
+        for _ in 0..<2 {
+            #expect(try store.acceptor(chunkID("a")).acceptor == state)
+            #expect(try store.content(chunkID("a")) == content)
+            store.close()
+            store = try openMemory(system)
+        }
+        _ = try await store.prepare(chunkID("a"), Ballot(round: 4, proposer: 1))
+        _ = try await store.delete(chunkID("a"))
+        store.close()
+        store = try openMemory(system)
+        #expect(try store.acceptor(chunkID("a")).acceptor.promised == Ballot(round: 4, proposer: 1))
+        #expect(try store.acceptor(chunkID("a")).acceptor.accepted == accepted(0, 7, "v"))
+    }
+
+    @Test("a store keeps its identity, and another store has another")
+    func identity() throws {
+        let system = FaultyFileSystem()
+        let store = try openMemory(system)
+        let id = store.id
+        store.close()
+        #expect(try openMemory(system).id == id)
+        #expect(try openMemory(FaultyFileSystem()).id != id)
+    }
+}

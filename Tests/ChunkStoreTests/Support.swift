@@ -1,0 +1,70 @@
+import Base
+import ChunkPaxos
+import Digests
+import Foundation
+import Testing
+
+@testable import ChunkStore
+
+func chunkID(_ text: String) -> ChunkID {
+    guard let id = ChunkID(text) else { fatalError("'\(text)' is not a chunk id") }
+    return id
+}
+
+/// Bytes that `seed` repeats.
+func bytes(_ count: Int, seed: UInt64) -> [UInt8] {
+    var random = SplitMix(seed: seed)
+    var result: [UInt8] = []
+    result.reserveCapacity(count + 8)
+    while result.count < count { withUnsafeBytes(of: random.next()) { result.append(contentsOf: $0) } }
+    return Array(result.prefix(count))
+}
+
+extension ChunkStore.Options {
+    /// Small superblocks, no marker by itself.
+    static var small: ChunkStore.Options {
+        var options = ChunkStore.Options()
+        options.superblockBytesMax = 64 * 1024
+        options.chunkBytesMax = 16 * 1024
+        options.preallocationBytesMax = 16 * 1024
+        options.markerDelay = .seconds(3600)
+        return options
+    }
+}
+
+func openMemory(_ system: FaultyFileSystem, _ options: ChunkStore.Options = .small) throws(ChunkStoreError)
+    -> ChunkStore
+{
+    try ChunkStore(directory: "/store", options: options, fileSystem: system)
+}
+
+let firstSuperblock = "/store/superblocks/000001.vsb"
+
+extension ChunkStore {
+    func content(_ id: ChunkID) throws(ChunkStoreError) -> [UInt8]? { try read(id).map { Array($0.bytes.bytes) } }
+}
+
+/// A directory that goes when the test lets go of it.
+final class TemporaryDirectory {
+    let path: String
+
+    init() {
+        path = FileManager.default.temporaryDirectory.appendingPathComponent("vstack-\(UUID().uuidString)").path
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+}
+
+/// The code of the error that `body` throws.
+func errorCode(_ body: () async throws -> Void) async -> ChunkStoreError.Code? {
+    do {
+        try await body()
+        return nil
+    } catch {
+        return (error as? ChunkStoreError)?.code
+    }
+}
+
+func accepted(_ round: UInt32, _ proposer: UInt64, _ value: String) -> Acceptor.Accepted {
+    Acceptor.Accepted(ballot: Ballot(round: round, proposer: proposer), value: Array(value.utf8))
+}
