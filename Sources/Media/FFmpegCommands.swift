@@ -66,7 +66,8 @@ package enum FFmpegCommands {
         case .copy: ["-c:a", "copy"]
         case .copyWithoutHeaders: ["-c:a", "copy", "-bsf:a", "aac_adtstoasc"]
         // Gaps and drift are filled by resampling, so that sound and picture stay together.
-        case .encode: ["-c:a", "aac", "-b:a", "160k", "-ac", "2", "-ar", "48000", "-af", "aresample=async=1:first_pts=0"]
+        case .encode:
+            ["-c:a", "aac", "-b:a", "160k", "-ac", "2", "-ar", "48000", "-af", "aresample=async=1:first_pts=0"]
         }
     }
 

@@ -44,7 +44,9 @@ package struct RenditionProducer: Sendable {
         } catch let error as ProcessError {
             throw MediaError(.tool, "ffmpeg could not be run: \(error.message)")
         }
-        guard result.status.isSuccess, !result.output.isEmpty else { throw Self.failure(result.errorText, result.status) }
+        guard result.status.isSuccess, !result.output.isEmpty else {
+            throw Self.failure(result.errorText, result.status)
+        }
         return result.output
     }
 

@@ -54,7 +54,9 @@ struct SampleDescription {
 
     /// A descriptor's tag and its length, which takes one to four bytes.
     private static func expect(_ tag: UInt8, _ reader: inout BoxReader) throws(MediaError) {
-        guard try reader.u8() == tag else { throw BoxReader.malformed("the audio track's description is not understood") }
+        guard try reader.u8() == tag else {
+            throw BoxReader.malformed("the audio track's description is not understood")
+        }
         for _ in 0..<4 where try reader.u8() & 0x80 == 0 { return }
         throw BoxReader.malformed("the audio track's description is not understood")
     }

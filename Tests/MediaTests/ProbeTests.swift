@@ -16,7 +16,8 @@ import Testing
 
     @Test("a plain video is told as it is")
     func plain() async throws {
-        let info = try await MediaProbe().examine(try await Clip.plain().path)
+        let clip = try await Clip.plain()
+        let info = try await MediaProbe().examine(clip.path)
         #expect(info.video.codec == "h264")
         #expect(info.video.profile == "High")
         #expect(info.video.pixelFormat == "yuv420p")
@@ -92,7 +93,7 @@ import Testing
     @Test("a phone's rotation is seen, and the size is that of the upright picture")
     func rotation() async throws {
         let source = try await Clip.plain()
-        let turned = try await Clip(["-display_rotation", "90", "-i", source.path, "-c", "copy"])
+        let turned = try await Clip(["-i", source.path, "-c", "copy", "-metadata:s:v:0", "rotate=90"])
         let info = try await MediaProbe().examine(turned.path)
         #expect(info.video.rotation == 90)
         #expect(info.video.displaySize == (180, 320))

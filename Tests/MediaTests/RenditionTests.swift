@@ -66,7 +66,7 @@ import Testing
     @Test("a rotated phone video is copied and still says that it is rotated")
     func rotated() async throws {
         let source = try await Clip.plain()
-        let turned = try await Clip(["-display_rotation", "90", "-i", source.path, "-c", "copy"])
+        let turned = try await Clip(["-i", source.path, "-c", "copy", "-metadata:s:v:0", "rotate=90"])
         let (_, made, _) = try await check(turned, isCopy: true)
         #expect(made.rotation == 90)
     }
@@ -161,7 +161,7 @@ import Testing
     @Test("the thumbnail is an upright JPEG no wider than 640")
     func thumbnail() async throws {
         let source = try await Clip(Clip.picture("1280x720", seconds: 2) + Clip.h264)
-        let turned = try await Clip(["-display_rotation", "90", "-i", source.path, "-c", "copy"])
+        let turned = try await Clip(["-i", source.path, "-c", "copy", "-metadata:s:v:0", "rotate=90"])
         for (clip, size) in [(source, (640, 360)), (turned, (640, 1138))] {
             let info = try await MediaProbe().examine(clip.path)
             let jpeg = try await RenditionProducer(MediaTools()).thumbnail(clip.path, info)

@@ -16,5 +16,3 @@ int vstack_pipe(int ends[2], int size) {
 int vstack_spawn_close_from(posix_spawn_file_actions_t *actions, int first) {
     return posix_spawn_file_actions_addclosefrom_np(actions, first);
 }
-
-int vstack_allocate(int file, int64_t count) { return fallocate(file, FALLOC_FL_KEEP_SIZE, 0, count); }

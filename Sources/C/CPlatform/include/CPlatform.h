@@ -33,7 +33,4 @@ int vstack_pipe(int ends[2], int size);
 /// The child closes every descriptor from `first` on (posix_spawn_file_actions_addclosefrom_np(3)).
 int vstack_spawn_close_from(posix_spawn_file_actions_t *actions, int first);
 
-/// Takes room on disk for the file's first `count` bytes without changing its size (fallocate(2)); -1 with errno set.
-int vstack_allocate(int file, int64_t count);
-
 #endif

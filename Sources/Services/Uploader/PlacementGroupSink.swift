@@ -1,0 +1,205 @@
+import Base
+import ChunkPaxos
+import Digests
+import Media
+import MetadataAPI
+import Synchronization
+
+/// Stores a video's chunks on the nodes of its placement group, and commits each with a majority.
+///
+/// A node that is away costs nothing but its copies: a chunk goes on as soon as a majority has accepted it, and what the
+/// others missed is remembered for ``mend()``.
+package final class PlacementGroupSink: ChunkSink {
+    /// How the sink behaves towards nodes that are slow or away.
+    package struct Patience: Sendable {
+        /// What the rest of the nodes get once a majority has accepted.
+        package var straggler: Duration = .seconds(3)
+        package var majority = Retry.majority
+        package var metadata = Retry.metadata
+        /// For everything that was missed.
+        package var mending: Duration = .seconds(10)
+
+        package init() {}
+    }
+
+    /// Chunks that a node has missed and that are remembered; what is more is left to repair.
+    private static let missedMax = 4096
+
+    private struct Missed {
+        let node: GroupMember
+        let id: ChunkID
+        let value: ChunkValue
+        let holders: [GroupMember]
+    }
+
+    private let video: CreateVideoResponse
+    private let nodes: any ChunkNodes
+    private let health: SharedNodeHealth
+    private let patience: Patience
+    private let missed = Mutex<[Missed]>([])
+
+    package init(
+        video: CreateVideoResponse, nodes: any ChunkNodes, health: SharedNodeHealth, patience: Patience = Patience()
+    ) {
+        self.video = video
+        self.nodes = nodes
+        self.health = health
+        self.patience = patience
+    }
+
+    package func store(_ outgoing: OutgoingChunk) async throws {
+        let chunk = outgoing.chunk
+        let id = ChunkID(video: video.videoId, stream: outgoing.stream, sequence: chunk.sequence)
+        let group = video.placementGroup
+        let value = ChunkValue(
+            videoId: video.videoId, stream: outgoing.stream, sequence: chunk.sequence, sizeBytes: chunk.bytes.count,
+            checksum: SHA256.digest(of: chunk.bytes), group: group.id, nodes: group.nodes.map(\.nodeId),
+            startSec: Self.microseconds(chunk.startSeconds), durationSec: Self.microseconds(chunk.durationSeconds))
+        let holders = try await replicate(id, chunk.bytes, value)
+        try await commit(id, value, holders)
+        let absent = group.nodes.filter { !holders.contains($0) }
+        missed.withLock { missed in
+            for node in absent where missed.count < Self.missedMax {
+                missed.append(Missed(node: node, id: id, value: value, holders: holders))
+            }
+        }
+    }
+
+    package func mend() async {
+        let all = missed.withLock { missed in
+            defer { missed = [] }
+            return missed
+        }
+        guard !all.isEmpty else { return }
+        let absent = Set(all.map(\.node))
+        await withTaskGroup(of: Bool.self) { group in
+            for node in absent {
+                group.addTask {
+                    await self.mend(all.filter { $0.node == node })
+                    return true
+                }
+            }
+            group.addTask { [patience] in
+                try? await Task.sleep(for: patience.mending)
+                return false
+            }
+            var remaining = absent.count
+            while remaining > 0, await group.next() == true { remaining -= 1 }
+            group.cancelAll()
+        }
+    }
+
+    /// Until the first failure: a node that is still away is left to the cluster's own repair.
+    private func mend(_ missed: [Missed]) async {
+        for one in missed where health.isUp(one.node.nodeId) {
+            guard let source = one.holders.first else { continue }
+            do {
+                let bytes = try await nodes.fetch(one.id, from: source)
+                guard SHA256.digest(of: bytes) == one.value.checksum else { continue }
+                try await nodes.put(one.id, bytes, ballot: video.ballot, value: one.value, on: one.node)
+                try await nodes.commit(one.id, Self.request(one.value, one.holders + [one.node]))
+            } catch {
+                return
+            }
+        }
+    }
+
+    /// - Returns: the nodes that have accepted, a majority at least.
+    private func replicate(_ id: ChunkID, _ bytes: [UInt8], _ value: ChunkValue) async throws -> [GroupMember] {
+        let all = video.placementGroup.nodes
+        let majority = video.placementGroup.majority
+        var holders: Set<GroupMember> = []
+        var isFirstRound = true
+        try await patience.majority.run {
+            var targets = all.filter { !holders.contains($0) }
+            // A node that is down is only waited for when there is no majority without it.
+            let up = targets.filter { health.isUp($0.nodeId) }
+            if isFirstRound, up.count >= majority { targets = up }
+            isFirstRound = false
+            let round = await attempt(id, bytes, value, targets, needed: majority - holders.count)
+            holders.formUnion(round.accepted)
+            if holders.count >= majority { return }
+            throw Failure(
+                round.isFinal ? .conflict : .unavailable,
+                "only \(holders.count) of \(all.count) storage nodes took chunk \(id): "
+                    + round.reasons.joined(separator: "; "))
+        }
+        return all.filter(holders.contains)
+    }
+
+    private struct Round {
+        var accepted: Set<GroupMember> = []
+        var reasons: [String] = []
+        /// A node refused for a reason that will not change.
+        var isFinal = false
+    }
+
+    /// One PUT to each of the nodes, all at once; what is slow once `needed` have accepted is given up.
+    private func attempt(
+        _ id: ChunkID, _ bytes: [UInt8], _ value: ChunkValue, _ targets: [GroupMember], needed: Int
+    ) async -> Round {
+        await withTaskGroup(of: (node: GroupMember, error: (any Error)?)?.self) { group in
+            for node in targets {
+                group.addTask { [nodes, video] in
+                    do {
+                        try await nodes.put(id, bytes, ballot: video.ballot, value: value, on: node)
+                        return (node, nil)
+                    } catch {
+                        return (node, error)
+                    }
+                }
+            }
+            var round = Round()
+            var waiting = targets.count
+            while waiting > 0, let answer = await group.next() {
+                guard let (node, error) = answer else {
+                    group.cancelAll()
+                    continue
+                }
+                waiting -= 1
+                if let error {
+                    if !Task.isCancelled { health.onFailure(node.nodeId) }
+                    round.reasons.append("\(node.nodeId): \((error as? any PresentableError)?.message ?? "no answer")")
+                    if (error as? any PresentableError)?.category == .conflict { round.isFinal = true }
+                } else {
+                    health.onSuccess(node.nodeId)
+                    round.accepted.insert(node)
+                    guard round.accepted.count == needed, waiting > 0 else { continue }
+                    group.addTask { [patience] in
+                        try? await Task.sleep(for: patience.straggler)
+                        return nil
+                    }
+                }
+            }
+            group.cancelAll()
+            return round
+        }
+    }
+
+    private func commit(_ id: ChunkID, _ value: ChunkValue, _ holders: [GroupMember]) async throws {
+        let request = Self.request(value, holders)
+        try await patience.metadata.run { try await nodes.commit(id, request) }
+    }
+
+    private static func request(_ value: ChunkValue, _ holders: [GroupMember]) -> CommitRequest {
+        CommitRequest(
+            nodeUrls: holders.map(\.nodeUrl), checksum: value.checksum, sizeBytes: value.sizeBytes,
+            videoId: value.videoId, sequenceNum: value.sequence, redundancyMode: value.redundancyMode,
+            stream: value.stream, startSec: value.startSec, durationSec: value.durationSec)
+    }
+
+    /// Enough for any player, and short in JSON.
+    private static func microseconds(_ seconds: Double) -> Double { (seconds * 1e6).rounded() / 1e6 }
+}
+
+/// What all uploads of the service know of the nodes.
+package final class SharedNodeHealth: Sendable {
+    private let health = Mutex(NodeHealth())
+    private let time: any TimeSource
+
+    package init(time: any TimeSource = SystemTime()) { self.time = time }
+
+    func isUp(_ node: NodeID) -> Bool { health.withLock { $0.isUp(node, now: time.now()) } }
+    func onSuccess(_ node: NodeID) { health.withLock { $0.onSuccess(node) } }
+    func onFailure(_ node: NodeID) { health.withLock { $0.onFailure(node, now: time.now()) } }
+}
