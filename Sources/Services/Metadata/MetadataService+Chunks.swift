@@ -1,0 +1,62 @@
+import Base
+import Catalog
+import ChunkPaxos
+import HTTPTypes
+import MetadataAPI
+import Placement
+
+extension MetadataService {
+    func addChunkRoutes(to router: inout Router) {
+        router.json(.post, "/chunk/{chunk_id}/commit", "Learn a chunk from its acceptors", CommitRequest.self) {
+            request, body in try await self.commit(try request.chunkID(), body)
+        }
+        router.add(.get, "/chunk/{chunk_id}/fragments", "The fragments of an erasure-coded chunk") { view in
+            let id = try view.chunkID()
+            return .task {
+                guard try await self.catalog.chunk(id) != nil else { throw Self.unknown(id) }
+                // A replicated chunk is whole on every node that has it.
+                return try .json(FragmentsMessage(chunkId: id, fragments: []))
+            }
+        }
+        router.add(.get, "/consensus/{chunk_id}", "What the acceptors of a chunk have promised and accepted") { view in
+            let id = try view.chunkID()
+            return .task { try .json(try await self.consensus(on: id)) }
+        }
+    }
+
+    private func commit(_ id: ChunkID, _ body: CommitRequest) async throws -> Response {
+        switch try await committer.commit(id, body) {
+        case .committed(let holders):
+            manifests.invalidate(body.videoId)
+            counters.commits.add()
+            let nodes = registry.view
+            let urls = holders.compactMap { nodes.entry($0)?.node.url }
+            return try .json(
+                CommitResponse(
+                    success: true, committedNodes: urls, message: "Chunk \(id) committed to \(urls.count) nodes"))
+        case .conflict(let chosen):
+            counters.conflicts.add()
+            let detail =
+                "another value was chosen for chunk \(id): \(chosen.sizeBytes) bytes with checksum "
+                + "\(chosen.checksum.tagged) at place \(chosen.sequence) of stream '\(chosen.stream)'"
+            return try .json(CommitConflictMessage(detail: detail, chosen: chosen), status: .conflict)
+        }
+    }
+
+    private func consensus(on id: ChunkID) async throws -> ConsensusMessage {
+        let chunk = try await catalog.chunk(id)
+        // Chunk ids begin with their video's, so that one that was never committed has a group too.
+        guard let videoID = chunk?.video ?? VideoID(id.description.prefix(36)),
+            let video = try await catalog.video(videoID), let group = try await catalog.placementGroup(video.group)
+        else { throw Self.unknown(id) }
+        let nodes = registry.view
+        let members = group.members.compactMap { member in
+            nodes.entry(member).map { GroupMember(nodeId: member, nodeUrl: $0.node.url) }
+        }
+        let survey = await AcceptorSurvey.take(
+            of: id, members: members, awaiting: Set(group.members), registry: registry, gateway: gateway)
+        return ConsensusMessage(id, survey, nodes, isRecorded: chunk != nil)
+    }
+
+    private static func unknown(_ id: ChunkID) -> Failure { Failure(.notFound, "there is no chunk \(id)") }
+}

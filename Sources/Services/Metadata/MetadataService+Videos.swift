@@ -1,0 +1,126 @@
+import Base
+import Catalog
+import ChunkPaxos
+import Digests
+import Foundation
+import HTTPTypes
+import MetadataAPI
+import Placement
+
+extension MetadataService {
+    /// Characters of a title, after white space at its ends is taken away.
+    static let titleLengths = 1...500
+    private static let filenameBytesMax = 1024
+    /// A published video names every segment: 10 hours at 2 s are 18,000 of about 100 bytes in each rendition.
+    private static let publicationBytesMax = 16 * ByteCount.mebibyte
+
+    func addVideoRoutes(to router: inout Router) {
+        router.json(.post, "/video", "Enter a video and choose its placement group", CreateVideoRequest.self) {
+            _, body in try await self.createVideo(body)
+        }
+        router.add(.get, "/videos", "List videos, newest first") { view in
+            let limit = try view.integer("limit", default: 100, in: 1...1000)
+            let offset = try view.integer("offset", default: 0, in: 0...Int(Int32.max))
+            return .task {
+                try .json(try await self.catalog.videos(limit: limit, offset: offset).map(VideoSummary.init))
+            }
+        }
+        router.add(.get, "/video/{video_id}", "One video") { view in
+            let id = try view.videoID()
+            return .task { try .json(VideoSummary(try await self.requireVideo(id))) }
+        }
+        router.json(.patch, "/video/{video_id}/status", "Set a video's status", StatusRequest.self) {
+            request, body in try await self.setStatus(try request.videoID(), body)
+        }
+        router.add(.delete, "/video/{video_id}", "Remove a video and, in time, its chunks") { view in
+            let id = try view.videoID()
+            return .task {
+                try await self.deleteVideo(id)
+                return Response(.noContent)
+            }
+        }
+        router.json(
+            .post, "/video/{video_id}/publish", "Enter renditions and the original, and make the video active",
+            PublishRequest.self, limit: Self.publicationBytesMax
+        ) { request, body in
+            let id = try request.videoID()
+            try await self.catalog.publish(id, try Publication(body))
+            self.manifests.invalidate(id)
+            return try .json(VideoStatusMessage(videoId: id, status: .active))
+        }
+        addPopularityRoutes(to: &router)
+    }
+
+    private func addPopularityRoutes(to router: inout Router) {
+        router.add(.get, "/video/{video_id}/popularity", "How often a video was viewed") { view in
+            let id = try view.videoID()
+            return .task {
+                try .json(PopularityMessage(videoId: id, viewCount: try await self.requireVideo(id).viewCount))
+            }
+        }
+        router.add(.post, "/video/{video_id}/view", "Count a view") { view in
+            let id = try view.videoID()
+            return .task {
+                _ = try await self.catalog.addView(of: id)
+                return try .json(OutcomeMessage(status: "ok", message: "View count incremented for \(id)"))
+            }
+        }
+    }
+
+    func requireVideo(_ id: VideoID) async throws -> Video {
+        guard let video = try await catalog.video(id) else { throw Failure(.notFound, "there is no video \(id)") }
+        return video
+    }
+
+    private func createVideo(_ body: CreateVideoRequest) async throws -> Response {
+        let title = body.title.trimmingCharacters(in: .whitespacesAndNewlines)
+        guard Self.titleLengths.contains(title.count) else {
+            throw Failure(
+                .invalidArgument,
+                "'title' has \(title.count) characters: it must have 1 to \(Self.titleLengths.upperBound)")
+        }
+        guard (body.durationSec ?? 0) >= 0 else {
+            throw Failure(.invalidArgument, "'duration_sec' must be 0 or more")
+        }
+        guard (body.filename?.utf8.count ?? 0) <= Self.filenameBytesMax else {
+            throw Failure(.invalidArgument, "'filename' is longer than \(Self.filenameBytesMax) bytes")
+        }
+        let id = VideoID()
+        let nodes = registry.view
+        guard let group = Placement.group(for: id, among: nodes.candidates) else {
+            throw Failure(
+                .unavailable,
+                "no healthy storage node is there to place a video on (\(nodes.entries.count) registered): "
+                    + "start one and try again")
+        }
+        let ballot = Ballot(round: 0, proposer: SecureRandom.word())
+        try await catalog.createVideo(
+            NewVideo(
+                id: id, title: title, filename: body.filename, durationSec: body.durationSec ?? 0, group: group,
+                creator: ballot.proposer, createdAt: time.now()))
+        let members = group.members.compactMap { member in
+            nodes.entry(member).map { GroupMember(nodeId: member, nodeUrl: $0.node.url) }
+        }
+        return try .json(
+            CreateVideoResponse(
+                videoId: id, uploadUrl: "/upload/\(id)",
+                placementGroup: PlacementGroupMessage(id: group.id, nodes: members), ballot: ballot))
+    }
+
+    private func setStatus(_ id: VideoID, _ body: StatusRequest) async throws -> Response {
+        switch body.status {
+        case .deleted: try await deleteVideo(id)
+        case .uploading: try await catalog.setStatus(of: id, to: .uploading, error: nil)
+        case .active: try await catalog.setStatus(of: id, to: .active, error: nil)
+        case .failed: try await catalog.setStatus(of: id, to: .failed, error: body.error)
+        }
+        manifests.invalidate(id)
+        return try .json(VideoStatusMessage(videoId: id, status: body.status))
+    }
+
+    private func deleteVideo(_ id: VideoID) async throws {
+        try await catalog.deleteVideo(id)
+        manifests.invalidate(id)
+        reaper.wake()
+    }
+}

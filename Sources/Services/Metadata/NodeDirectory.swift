@@ -1,0 +1,96 @@
+import Base
+import Catalog
+import MetadataAPI
+
+/// What is known of the storage nodes, and how well they are.
+///
+/// Invariants:
+/// - A status follows from the last heartbeat, its report and recent answers; it is never stored as truth.
+/// - `version` grows with every change that a manifest could show: a URL, a status, a corrupt chunk, a new node.
+struct NodeDirectory {
+    /// From this share of the disk on a node is `degraded`.
+    static let diskWarningPercent = 85.0
+    /// From this share of the disk on a node refuses writes, so no new group gets it.
+    static let diskCriticalPercent = 95.0
+    /// An answer slower than this makes a node `degraded` for a while.
+    static let slowAnswerSec = 1.0
+    static let slowForSec = 30.0
+
+    struct Entry: Sendable {
+        var node: Node
+        /// `healthy`, `degraded` and `down` can each become the others.
+        fileprivate(set) var status: NodeStatus
+        fileprivate var slowUntil: Timestamp?
+    }
+
+    /// In order of id.
+    private(set) var entries: [Entry]
+    private(set) var version = 0
+    private let timeoutSec: Double
+    /// No status can change by itself before this.
+    private var recheckAt: Timestamp
+
+    init(nodes: [Node], timeoutSec: Double, now: Timestamp) {
+        self.timeoutSec = timeoutSec
+        entries = nodes.sorted { $0.id < $1.id }.map { Entry(node: $0, status: .down) }
+        recheckAt = now
+        recheck(now)
+    }
+
+    mutating func onRegister(_ node: Node, now: Timestamp) {
+        if let index = index(of: node.id) {
+            if entries[index].node.url != node.url { version += 1 }
+            entries[index].node = node
+        } else {
+            entries.append(Entry(node: node, status: .down))
+            entries.sort { $0.node.id < $1.node.id }
+            version += 1
+        }
+        recheck(now)
+    }
+
+    /// - Returns: false when the node never registered.
+    mutating func onHeartbeat(of id: NodeID, _ report: NodeReport, now: Timestamp) -> Bool {
+        guard let index = index(of: id) else { return false }
+        let node = entries[index].node
+        if node.report.corruptChunks != report.corruptChunks { version += 1 }
+        entries[index].node = Node(
+            id: id, url: node.url, version: node.version, lastHeartbeat: now, report: report)
+        recheck(now)
+        return true
+    }
+
+    /// The node took this long to answer, or to fail to.
+    mutating func onAnswer(of id: NodeID, seconds: Double, now: Timestamp) {
+        guard seconds > Self.slowAnswerSec, let index = index(of: id) else { return }
+        entries[index].slowUntil = now.adding(seconds: Self.slowForSec)
+        recheck(now)
+    }
+
+    /// Brings statuses up to `now`. Costs nothing until one can have changed.
+    mutating func refresh(now: Timestamp) {
+        if now >= recheckAt { recheck(now) }
+    }
+
+    private mutating func recheck(_ now: Timestamp) {
+        recheckAt = now.adding(seconds: timeoutSec)
+        for index in entries.indices {
+            let status = status(of: entries[index], now)
+            if status != entries[index].status { version += 1 }
+            entries[index].status = status
+            let silentAt = entries[index].node.lastHeartbeat.adding(seconds: timeoutSec)
+            if status != .down { recheckAt = min(recheckAt, silentAt) }
+            if let slowUntil = entries[index].slowUntil, slowUntil > now { recheckAt = min(recheckAt, slowUntil) }
+        }
+    }
+
+    private func status(of entry: Entry, _ now: Timestamp) -> NodeStatus {
+        if now.seconds(since: entry.node.lastHeartbeat) >= timeoutSec { return .down }
+        let report = entry.node.report
+        let isSlow = entry.slowUntil.map { $0 > now } ?? false
+        let isImpaired = report.diskUsagePercent >= Self.diskWarningPercent || !report.corruptChunks.isEmpty || isSlow
+        return isImpaired ? .degraded : .healthy
+    }
+
+    private func index(of id: NodeID) -> Int? { entries.firstIndex { $0.node.id == id } }
+}

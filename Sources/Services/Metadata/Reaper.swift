@@ -1,0 +1,137 @@
+import Base
+import Catalog
+import MetadataAPI
+import Synchronization
+
+/// Takes the bytes of deleted videos from the nodes, for as long as it takes: what is to go stands in the catalog, so a
+/// restart goes on where it was, and a node that is down is asked again until it is back.
+final class Reaper: Sendable {
+    /// Deletions looked at in one pass.
+    private static let deletionsMax = 1000
+    /// Chunks between two notes of progress.
+    private static let batchSize = 64
+    /// Requests to one node at a time.
+    private static let requestsMax = 8
+    /// Sequence numbers after the last committed one that are deleted too: an upload that broke off may have stored
+    /// chunks that it never committed. An uploader sends fewer than this at a time.
+    private static let uncommittedMax = 16
+
+    private struct State {
+        var task: Task<Void, Never>?
+        var wake: AsyncStream<Void>.Continuation?
+    }
+
+    private let catalog: any Catalog
+    private let registry: NodeRegistry
+    private let gateway: any AcceptorGateway
+    private let interval: Duration
+    private let logger = Logger("metadata-service")
+    private let state = Mutex(State())
+
+    /// - Parameter interval: time between two looks at what could not be deleted before.
+    init(
+        catalog: any Catalog, registry: NodeRegistry, gateway: any AcceptorGateway, interval: Duration = .seconds(5)
+    ) {
+        self.catalog = catalog
+        self.registry = registry
+        self.gateway = gateway
+        self.interval = interval
+    }
+
+    /// Begins; once is enough.
+    func start() {
+        // One wake-up waiting is as good as many.
+        let (wakeUps, wake) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        state.withLock { state in
+            guard state.task == nil else { return }
+            state.wake = wake
+            state.task = Task { await run(wakeUps) }
+        }
+        wake.yield()
+    }
+
+    /// Has a look now: a video was deleted, or a node is back.
+    func wake() { _ = state.withLock { $0.wake }?.yield() }
+
+    /// Ends after the requests that are under way.
+    func stop() async {
+        let (task, wake) = state.withLock { ($0.task, $0.wake) }
+        wake?.finish()
+        task?.cancel()
+        await task?.value
+    }
+
+    private func run(_ wakeUps: AsyncStream<Void>) async {
+        let alarm = Task { [interval] in
+            while !Task.isCancelled {
+                try? await Task.sleep(for: interval)
+                wake()
+            }
+        }
+        for await _ in wakeUps {
+            do {
+                try await pass()
+            } catch {
+                logger.warning("deleted chunks could not be removed; trying again", ["error": "\(error)"])
+            }
+        }
+        alarm.cancel()
+        await alarm.value
+    }
+
+    /// One look at all that is to go: nodes beside each other, the videos of a node one after the other.
+    func pass() async throws {
+        let deletions = try await catalog.deletions(limit: Self.deletionsMax)
+        let nodes = registry.view
+        await withTaskGroup(of: Void.self) { group in
+            for entry in nodes.entries where entry.status != .down {
+                let due = deletions.filter { $0.node == entry.node.id }
+                if due.isEmpty { continue }
+                group.addTask { await self.reap(due, from: entry.node.url) }
+            }
+        }
+    }
+
+    private func reap(_ deletions: [Deletion], from url: String) async {
+        for deletion in deletions where !Task.isCancelled {
+            do {
+                try await reap(deletion, from: url)
+            } catch {
+                logger.warning(
+                    "a node does not delete the chunks of a deleted video; trying again later",
+                    ["video_id": "\(deletion.video)", "node_id": "\(deletion.node)", "error": "\(error)"])
+                return
+            }
+        }
+    }
+
+    private func reap(_ deletion: Deletion, from url: String) async throws {
+        while true {
+            let chunks = try await catalog.chunks(of: deletion, limit: Self.batchSize)
+            guard let last = chunks.last else { break }
+            try await delete(chunks.map(\.id), from: url)
+            try await catalog.advanceDeletion(deletion, to: last)
+        }
+        try await delete(try await uncommitted(deletion), from: url)
+        try await catalog.finishDeletion(deletion)
+    }
+
+    /// Chunks that may be there without the catalog knowing.
+    private func uncommitted(_ deletion: Deletion) async throws -> [ChunkID] {
+        var ends = try await catalog.streamEnds(of: deletion)
+        for stream in [ChunkStream.source, .original, .thumbnail] where ends[stream] == nil { ends[stream] = 0 }
+        return ends.flatMap { stream, end in
+            (end..<end + Self.uncommittedMax).map { ChunkID(video: deletion.video, stream: stream, sequence: $0) }
+        }
+    }
+
+    private func delete(_ chunks: [ChunkID], from url: String) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for (index, chunk) in chunks.enumerated() {
+                if index >= Self.requestsMax { try await group.next() }
+                group.addTask { try await self.gateway.delete(chunk, at: url) }
+            }
+            try await group.waitForAll()
+        }
+    }
+}
