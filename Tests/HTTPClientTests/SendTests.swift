@@ -71,8 +71,6 @@ func failureCode(_ body: () async throws -> Void) async -> HTTPClientError.Code?
         var request = ClientRequest(.delete, "\(server.url)/a/../b%20c?d=e", headers: ["X-One": "1", "X-Empty": ""])
         request.headers.add("X-One", "2")
         try await Logger.$requestID.withValue("request-7") { _ = try await client.send(request) }
-        let post = try ClientRequest.json(.post, server.url, [String](repeating: "text", count: 300_000))
-        #expect(post.headers["Content-Type"] == "application/json")
         let lines = heads.withLock { $0[0] }.components(separatedBy: "\r\n")
         #expect(lines[0] == "DELETE /a/../b%20c?d=e HTTP/1.1")
         for line in [
@@ -89,6 +87,7 @@ func failureCode(_ body: () async throws -> Void) async -> HTTPClientError.Code?
             while let head = peer.readHead() {
                 let field = head.components(separatedBy: "\r\n").first { $0.hasPrefix("Content-Length: ") }
                 let count = field.flatMap { Int($0.dropFirst(16)) } ?? -1
+                if head.contains("Expect") { peer.write("HTTP/1.1 100 Continue\r\n\r\n") }
                 let body = peer.read(max(0, count))
                 let sum = body.reduce(into: UInt64(0)) { $0 = $0 &* 31 &+ UInt64($1) }
                 peer.answer("200 OK", "\(count) \(sum) \(head.contains("Expect") ? "expect" : "at once")")
@@ -101,7 +100,9 @@ func failureCode(_ body: () async throws -> Void) async -> HTTPClientError.Code?
             let sum = bytes.reduce(into: UInt64(0)) { $0 = $0 &* 31 &+ UInt64($1) }
             for method in [HTTPMethod.put, .post] {
                 let response = try await client.send(ClientRequest(method, server.url, body: .bytes(bytes)))
-                #expect(String(decoding: response.body, as: UTF8.self) == "\(count) \(sum) at once")
+                // What cannot be sent twice waits for the server's word when it is large.
+                let manner = method == .post && count > 1_048_576 ? "expect" : "at once"
+                #expect(String(decoding: response.body, as: UTF8.self) == "\(count) \(sum) \(manner)")
             }
         }
         let empty = try await client.send(ClientRequest(.post, server.url))

@@ -50,8 +50,11 @@ final class Driver {
     }
 
     private func start(_ submission: Submission) {
-        let transfer = Transfer(submission, handle: idleHandles.popLast() ?? EasyHandle(), now: .now)
-        transfers[submission.id] = transfer
+        add(Transfer(submission, handle: idleHandles.popLast() ?? EasyHandle(), now: .now))
+    }
+
+    private func add(_ transfer: Transfer) {
+        transfers[transfer.id] = transfer
         transfer.configure()
         curl_multi_add_handle(multi, transfer.handle.pointer)
         nextDeadline = min(nextDeadline ?? transfer.nextDeadline, transfer.nextDeadline)
@@ -65,7 +68,12 @@ final class Driver {
             var context: UnsafeMutableRawPointer?
             vstack_curl_get_pointer(handle, CURLINFO_PRIVATE, &context)
             let transfer = Transfer.from(context)
-            finish(transfer, transfer.result(of: code))
+            if transfer.mayHideRefusal(code) {
+                curl_multi_remove_handle(multi, handle)
+                add(Transfer(again: transfer, now: .now))
+            } else {
+                finish(transfer, transfer.result(of: code))
+            }
         }
     }
 

@@ -8,8 +8,8 @@ extension Transfer {
     /// libcurl's largest: a chunk leaves in one write.
     private static let sendBufferBytesMax = 2 * ByteCount.mebibyte
     private static let sendBufferBytesMin = 64 * ByteCount.kibibyte
-    /// Bodies from a source, from this size on or of unknown size, wait for `100 Continue`, so that a server can
-    /// refuse them unsent.
+    /// Larger bodies, and those of unknown size, wait for `100 Continue` when they could not be sent twice, so that a
+    /// server can refuse them unsent.
     private static let expectContinueBytes = ByteCount.mebibyte
     /// Under the time for which our servers keep an idle connection, so that a kept one is seldom found closed.
     private static let connectionIdleSeconds = 20
@@ -56,8 +56,8 @@ extension Transfer {
                 CURLOPT_UPLOAD_BUFFERSIZE, min(max(wanted, Self.sendBufferBytesMin), Self.sendBufferBytesMax))
         }
         handle.set(CURLOPT_CUSTOMREQUEST, request.method.rawValue)
-        let waitsForContinue = submission.feed != nil && (length ?? Int.max) > Self.expectContinueBytes
-        if !waitsForContinue { lines.append("Expect:") }
+        let isLargeAndUnique = !isRepeatable && (length ?? Int.max) > Self.expectContinueBytes
+        lines.append(isLargeAndUnique || isSecondAttempt ? "Expect: 100-continue" : "Expect:")
         handle.setHeaders(lines)
     }
 

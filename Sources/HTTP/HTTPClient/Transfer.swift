@@ -14,6 +14,7 @@ final class Transfer {
     let submission: Submission
     let handle: EasyHandle
     let startedAt: ContinuousClock.Instant
+    let isSecondAttempt: Bool
     private(set) var head: ResponseHead?
     private(set) var failure: (any Error)?
     private(set) var body: [UInt8] = []
@@ -36,6 +37,16 @@ final class Transfer {
         self.handle = handle
         startedAt = now
         lastActivity = now
+        isSecondAttempt = false
+    }
+
+    /// The same exchange once more, on the same handle and within the same total time.
+    init(again first: Transfer, now: ContinuousClock.Instant) {
+        submission = first.submission
+        handle = first.handle
+        startedAt = first.startedAt
+        lastActivity = now
+        isSecondAttempt = true
     }
 
     var id: ExchangeID { submission.id }
@@ -154,14 +165,23 @@ final class Transfer {
         return count
     }
 
-    /// Whether the body can begin anew, because a kept connection turned out to be closed. What has left of a POST
-    /// may have had its effect, and a source that was read from cannot give the same again.
+    /// Whether sending the request twice does what sending it once does: what has left of a POST may have had its
+    /// effect, and a source cannot give the same again.
+    var isRepeatable: Bool { request.method != .post && request.method != .patch && submission.feed == nil }
+
+    /// Whether the body can begin anew, because a kept connection turned out to be closed.
     func rewind() -> Bool {
-        guard request.method != .post, request.method != .patch, submission.feed == nil || sentOffset == 0 else {
-            return false
-        }
+        guard isRepeatable || sentOffset == 0 else { return false }
         sentOffset = 0
         return true
+    }
+
+    /// Whether a connection that broke while the body was being sent may hide a refusal: a server that answers without
+    /// reading and closes can reset the connection before its answer is read. Sent again with `Expect: 100-continue`,
+    /// the body stays here until the server wants it.
+    func mayHideRefusal(_ code: CURLcode) -> Bool {
+        guard case .bytes = request.body else { return false }
+        return code == CURLE_SEND_ERROR && head == nil && isRepeatable && !isSecondAttempt
     }
 
     func resumeSending() {
