@@ -6,19 +6,19 @@ extension Command {
         discussion: "'vstack help NAME' and 'vstack NAME --help' are the same."
     ) { invocation in
         guard let name = invocation.operands.first else {
-            print(Help.overview)
+            Output.line(Help.overview)
             return 0
         }
         guard let command = VStack.commands.first(where: { $0.name == name }) else {
             throw UsageError(
                 "there is no command '\(name)'\(Suggestion.text(for: name, among: VStack.commands.map(\.name)))")
         }
-        print(Help.text(for: command))
+        Output.line(Help.text(for: command))
         return 0
     }
 
     static let version = Command(name: "version", summary: "Print the version (also --version).") { _ in
-        print("vstack \(Version.current)")
+        Output.line("vstack \(Version.current)")
         return 0
     }
 }

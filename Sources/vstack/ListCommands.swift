@@ -20,7 +20,7 @@ extension Command {
                     ByteCount.text(video.sizeBytes), "\(video.viewCount)", video.title,
                 ])
             }
-            print(table.text)
+            Output.line(table.text)
             return 0
         }
     }
@@ -36,7 +36,7 @@ extension Command {
                     "\(node.chunkCount)", node.nodeUrl, "\(node.lastHeartbeat)",
                 ])
             }
-            print(table.text)
+            Output.line(table.text)
             return 0
         }
     }
@@ -48,7 +48,7 @@ extension Command {
         let id = try invocation.videoID()
         return try await Cluster.with(invocation) { cluster in
             try await cluster.metadata.deleteVideo(id)
-            print("deleted \(id)")
+            Output.line("deleted \(id)")
             return 0
         }
     }

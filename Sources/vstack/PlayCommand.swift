@@ -29,7 +29,7 @@ extension Command {
                 try await output.publish()
                 progress.finish()
                 if let path = output.path {
-                    print("\(path): \(ByteCount.text(end.bytes)), \(end.chunks) chunks, \(end.secondsTotal) s")
+                    Output.line("\(path): \(ByteCount.text(end.bytes)), \(end.chunks) chunks, \(end.secondsTotal) s")
                 }
                 return 0
             } catch {

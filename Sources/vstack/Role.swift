@@ -103,7 +103,7 @@ struct Role: Sendable {
             let signals = TerminationSignals()
             let http = HTTPClient()
             let host = try await host(invocation.settings, http: http)
-            print("vstack \(name) is ready: \(host.url)")
+            Output.line("vstack \(name) is ready: \(host.url)")
             await signals.wait()
             signals.exitAfterDeadline()
             await host.stop()

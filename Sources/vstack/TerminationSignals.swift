@@ -10,10 +10,11 @@ final class TerminationSignals: Sendable {
     private struct State {
         var hasCome = false
         var waiter: CheckedContinuation<Void, Never>?
-        var sources: [any DispatchSourceSignal] = []
     }
 
     private let state = Mutex(State())
+    // Written in `init` only: it keeps the sources alive.
+    nonisolated(unsafe) private var sources: [any DispatchSourceSignal] = []
 
     /// From here on the signals no longer end the process by themselves.
     init() {
@@ -22,8 +23,7 @@ final class TerminationSignals: Sendable {
             let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
             source.setEventHandler { [self] in come() }
             source.activate()
-            nonisolated(unsafe) let kept = source
-            state.withLock { $0.sources.append(kept) }
+            sources.append(source)
         }
     }
 

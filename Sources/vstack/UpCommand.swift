@@ -1,6 +1,7 @@
 import Base
 import Foundation
 import HTTPClient
+import HTTPTypes
 import Hosting
 import MetadataAPI
 
@@ -26,7 +27,7 @@ extension Command {
             await system.stop()
             throw error
         }
-        print("V-Stack is ready: \(system.webURL)")
+        Output.line("V-Stack is ready: \(system.webURL)")
         await signals.wait()
         signals.exitAfterDeadline()
         await system.stop()

@@ -20,8 +20,8 @@ extension Command {
             guard report.status == .completed else {
                 throw Failure(.invalidArgument, "the upload failed: \(report.error ?? "the service does not say why")")
             }
-            print("\(answer.videoId)")
-            print("watch it at \(cluster.webURL)/#/watch/\(answer.videoId)")
+            Output.line("\(answer.videoId)")
+            Output.line("watch it at \(cluster.webURL)/#/watch/\(answer.videoId)")
             return 0
         }
     }

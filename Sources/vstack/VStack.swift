@@ -10,7 +10,6 @@ enum VStack {
     static func main() async {
         // A reader that leaves early is an error of the write, not the end of the program.
         signal(SIGPIPE, SIG_IGN)
-        setvbuf(stdout, nil, _IOLBF, 0)
         exit(await run(Array(CommandLine.arguments.dropFirst())))
     }
 
@@ -43,7 +42,7 @@ enum VStack {
             }
             let invocation = try CommandLineParser(command: command).parse(words.dropFirst(), settings: Settings())
             guard !invocation.isSet("help") else {
-                print(Help.text(for: command))
+                Output.line(Help.text(for: command))
                 return 0
             }
             return try await command.run(invocation)

@@ -1,4 +1,5 @@
 import Base
+import MetadataAPI
 import SmartClient
 
 extension Command {
@@ -30,18 +31,18 @@ extension Command {
                 case .underReplicated: "all readable, some with fewer copies than they should have"
                 case .lost: "NOT all readable"
                 }
-            print("\(report.videos.count) videos, \(chunks) chunks, \(ByteCount.text(bytes)) in copies: \(verdict)")
+            Output.line("\(report.videos.count) videos, \(chunks) chunks, \(ByteCount.text(bytes)) in copies: \(verdict)")
             return report.verdict == .lost ? 1 : 0
         }
     }
 
     private static func show(_ report: VideoReport) {
         if let problem = report.problem {
-            print("\(report.video.videoId) cannot be verified: \(problem)")
+            Output.line("\(report.video.videoId) cannot be verified: \(problem)")
         }
         for finding in report.findings {
             let copies = finding.copies.map { "\($0.replica) \(words(for: $0.state))" }.joined(separator: ", ")
-            print("\(finding.chunk): \(finding.intactCopies) of \(finding.copiesWanted) copies intact (\(copies))")
+            Output.line("\(finding.chunk): \(finding.intactCopies) of \(finding.copiesWanted) copies intact (\(copies))")
         }
     }
 
