@@ -27,7 +27,7 @@ struct ReaperTests {
                 $0.formUnion(harness.cluster.chunks(at: Harness.url($1)))
             }
             #expect(left == [other.chunk(0)])
-            #expect(try await harness.service.catalog.deletions(limit: 10).isEmpty)
+            #expect(try await harness.service.catalog.deletions(of: nil, limit: 10).isEmpty)
         }
     }
 
@@ -49,7 +49,7 @@ struct ReaperTests {
                 next.cluster.setUp(upload.urls[1], true)
                 // The reaper looks every few milliseconds; the test's time limit is the only other end.
                 while !next.cluster.chunks(at: upload.urls[1]).isEmpty { try await Task.sleep(for: .milliseconds(2)) }
-                while !(try await next.service.catalog.deletions(limit: 1).isEmpty) {
+                while !(try await next.service.catalog.deletions(of: nil, limit: 1).isEmpty) {
                     try await Task.sleep(for: .milliseconds(2))
                 }
             }
