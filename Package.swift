@@ -126,8 +126,8 @@ let package = Package(
         tests(
             "Metadata",
             [
-                "Base", "Digests", "HTTPTypes", "HTTPClient", "ChunkPaxos", "Catalog", "MetadataAPI", "StorageNodeAPI",
-                "Metadata",
+                "Base", "Digests", "HTTPTypes", "HTTPClient", "ChunkPaxos", "Placement", "Catalog", "CatalogSQLite",
+                "MetadataAPI", "StorageNodeAPI", "Hosting", "Metadata",
             ]),
         tests(
             "Uploader",

@@ -21,8 +21,11 @@ struct DeletionConformanceTests {
             #expect(try await catalog.statistics() == CatalogStatistics(videos: 0, chunks: 0, replicas: 0))
             #expect(await catalogError { try await catalog.deleteVideo(id) } == .notFound)
             #expect(await catalogError { try await catalog.addView(of: id) } == .notFound)
-            let deletions = try await catalog.deletions(limit: 100)
+            let deletions = try await catalog.deletions(of: nil, limit: 100)
             #expect(Set(deletions) == Set(Fixture.group.members.map { Deletion(video: id, node: $0) }))
+            let second = Fixture.nodes[1]
+            #expect(try await catalog.deletions(of: second, limit: 100) == [Deletion(video: id, node: second)])
+            #expect(try await catalog.deletions(of: Fixture.nodes[4], limit: 100).isEmpty)
             for deletion in deletions {
                 #expect(try await catalog.chunks(of: deletion, limit: 10).map(\.id) == [chunk.id])
             }
@@ -36,7 +39,7 @@ struct DeletionConformanceTests {
             try await catalog.createVideo(Fixture.video(id))
             _ = try await catalog.recordChunk(try Fixture.chunk(id, 0, replicas: [Fixture.nodes[4]]))
             try await catalog.deleteVideo(id)
-            let nodes = try await catalog.deletions(limit: 100).map(\.node)
+            let nodes = try await catalog.deletions(of: nil, limit: 100).map(\.node)
             #expect(nodes.sorted() == Fixture.group.members + [Fixture.nodes[4]])
         }
     }
@@ -52,19 +55,21 @@ struct DeletionConformanceTests {
             try await catalog.createVideo(Fixture.video(id))
             for sequence in 0..<5 { _ = try await catalog.recordChunk(try Fixture.chunk(id, sequence)) }
             try await catalog.deleteVideo(id)
-            let first = try #require(try await catalog.deletions(limit: 1).first)
+            let first = try #require(try await catalog.deletions(of: nil, limit: 1).first)
             let batch = try await catalog.chunks(of: first, limit: 3)
             try await catalog.advanceDeletion(first, to: try #require(batch.last))
             await catalog.close()
 
             catalog = try await implementation.open(folder)
-            #expect(try await catalog.deletions(limit: 1) == [first])
+            #expect(try await catalog.deletions(of: nil, limit: 1) == [first])
             let rest = try await catalog.chunks(of: first, limit: 10)
             #expect(rest.map(\.id) == (3..<5).map { ChunkID(video: id, stream: .source, sequence: $0) })
             #expect(try await catalog.streamEnds(of: first) == [.source: 5])
-            for deletion in try await catalog.deletions(limit: 100) { try await catalog.finishDeletion(deletion) }
+            for deletion in try await catalog.deletions(of: nil, limit: 100) {
+                try await catalog.finishDeletion(deletion)
+            }
             try await catalog.finishDeletion(first)
-            #expect(try await catalog.deletions(limit: 100).isEmpty)
+            #expect(try await catalog.deletions(of: nil, limit: 100).isEmpty)
             #expect(try await catalog.streamEnds(of: first).isEmpty)
             // Nothing of it is left, so the id could be used anew.
             try await catalog.createVideo(Fixture.video(id))

@@ -67,8 +67,9 @@ package protocol Catalog: Sendable {
     /// - Throws: ``CatalogError`` of code `notFound`.
     func deleteVideo(_ id: VideoID) async throws(CatalogError)
 
-    /// Work of the reaper: at most `limit` pairs of a deleted video and a node that may hold bytes of it.
-    func deletions(limit: Int) async throws(CatalogError) -> [Deletion]
+    /// Work of the reaper: at most `limit` pairs of a deleted video and a node that may hold bytes of it, oldest first.
+    /// - Parameter node: the one node that is asked about; nil for all.
+    func deletions(of node: NodeID?, limit: Int) async throws(CatalogError) -> [Deletion]
 
     /// The next chunks that are to go from the deletion's node, after what ``advanceDeletion(_:to:)`` noted.
     func chunks(of deletion: Deletion, limit: Int) async throws(CatalogError) -> [DeletedChunk]

@@ -57,11 +57,28 @@ package final class CatalogSQLite: Catalog {
 
     private static func createFolder(of path: String) throws(CatalogError) {
         let folder = URL(fileURLWithPath: path).deletingLastPathComponent()
+        var missing: [URL] = []
+        var ancestor = folder
+        while ancestor.path != "/", !FileManager.default.fileExists(atPath: ancestor.path) {
+            missing.append(ancestor)
+            ancestor.deleteLastPathComponent()
+        }
         do {
             try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         } catch {
             throw CatalogError(.unwritable, "its folder cannot be created: \(error.localizedDescription)")
         }
+        // SQLite makes the names of its own files durable; the new folders on the way to them are ours to do.
+        for created in missing { try synchronize(created.deletingLastPathComponent().path) }
+    }
+}
+
+extension CatalogSQLite {
+    private static func synchronize(_ folder: String) throws(CatalogError) {
+        let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw CatalogError(.unwritable, "the folder above it cannot be opened") }
+        defer { _ = Foundation.close(descriptor) }
+        guard fsync(descriptor) == 0 else { throw CatalogError(.unwritable, "its folder cannot be made durable") }
     }
 }
 
@@ -143,8 +160,9 @@ extension CatalogSQLite {
         try await write { (connection) throws(CatalogError) in try DeletionTable.delete(id, connection) }
     }
 
-    package func deletions(limit: Int) async throws(CatalogError) -> [Deletion] {
-        try await read { (connection) throws(CatalogError) in try DeletionTable.all(limit: limit, connection) }
+    package func deletions(of node: NodeID?, limit: Int) async throws(CatalogError) -> [Deletion] {
+        try await read { (connection) throws(CatalogError) in try DeletionTable.all(of: node, limit: limit, connection)
+        }
     }
 
     package func chunks(of deletion: Deletion, limit: Int) async throws(CatalogError) -> [DeletedChunk] {

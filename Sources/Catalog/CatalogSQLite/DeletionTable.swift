@@ -15,12 +15,12 @@ enum DeletionTable {
             """, [SQLValue(key)])
     }
 
-    static func all(limit: Int, _ connection: Connection) throws(CatalogError) -> [Deletion] {
+    static func all(of node: NodeID?, limit: Int, _ connection: Connection) throws(CatalogError) -> [Deletion] {
         try connection.rows(
             """
             SELECT v.id, n.id FROM deletions d JOIN videos v ON v.key = d.video_key JOIN nodes n ON n.key = d.node_key
-            ORDER BY d.video_key, d.node_key LIMIT ?
-            """, [SQLValue(limit)]
+            WHERE ?2 IS NULL OR n.id = ?2 ORDER BY d.video_key, d.node_key LIMIT ?1
+            """, [SQLValue(limit), .optional(node?.description)]
         ) { (row) throws(CatalogError) in
             Deletion(video: try row.decode(0) { VideoID($0) }, node: try row.decode(1) { NodeID($0) })
         }

@@ -96,14 +96,12 @@ struct ConsensusMessage: Encodable {
 
     init(_ id: ChunkID, _ survey: AcceptorSurvey, _ nodes: NodeView, isRecorded: Bool) {
         let reports = survey.members.compactMap { survey.reports[$0.nodeId] }
-        let accepted = reports.filter { $0.acceptedBallot != nil }.max { a, b in
-            (a.acceptedBallot?.round ?? 0, a.acceptedBallot?.proposer ?? 0)
-                < (b.acceptedBallot?.round ?? 0, b.acceptedBallot?.proposer ?? 0)
-        }
+        let accepted = reports.compactMap { report in report.acceptedBallot.map { ($0, report.acceptedValue) } }
+            .max { $0.0 < $1.0 }
         chunkId = id
         promisedBallot = reports.compactMap(\.promisedBallot).max()?.round
-        acceptedBallot = accepted?.acceptedBallot?.round
-        acceptedValue = accepted?.acceptedValue.flatMap { value in
+        acceptedBallot = accepted?.0.round
+        acceptedValue = accepted?.1.flatMap { value in
             let urls = value.nodes.map { nodes.entry($0)?.node.url ?? $0.description }
             return (try? JSON.encode(urls)).map { String(decoding: $0, as: UTF8.self) }
         }

@@ -6,7 +6,7 @@ import Synchronization
 /// Takes the bytes of deleted videos from the nodes, for as long as it takes: what is to go stands in the catalog, so a
 /// restart goes on where it was, and a node that is down is asked again until it is back.
 final class Reaper: Sendable {
-    /// Deletions looked at in one pass.
+    /// Deletions of one node looked at in one pass.
     private static let deletionsMax = 1000
     /// Chunks between two notes of progress.
     private static let batchSize = 64
@@ -81,14 +81,14 @@ final class Reaper: Sendable {
 
     /// One look at all that is to go: nodes beside each other, the videos of a node one after the other.
     func pass() async throws {
-        let deletions = try await catalog.deletions(limit: Self.deletionsMax)
-        let nodes = registry.view
-        await withTaskGroup(of: Void.self) { group in
-            for entry in nodes.entries where entry.status != .down {
-                let due = deletions.filter { $0.node == entry.node.id }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            // Each node by itself, so that what waits for one that is down never hides what is due at another.
+            for entry in registry.view.entries where entry.status != .down {
+                let due = try await catalog.deletions(of: entry.node.id, limit: Self.deletionsMax)
                 if due.isEmpty { continue }
                 group.addTask { await self.reap(due, from: entry.node.url) }
             }
+            try await group.waitForAll()
         }
     }
 
