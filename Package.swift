@@ -132,8 +132,8 @@ let package = Package(
         tests(
             "Uploader",
             [
-                "Base", "Digests", "HTTPTypes", "HTTPClient", "ChunkPaxos", "Media", "MetadataAPI", "UploaderAPI",
-                "Uploader",
+                "Base", "Digests", "Processes", "HTTPTypes", "HTTPClient", "ChunkPaxos", "Media", "MetadataAPI",
+                "UploaderAPI", "Uploader",
             ]),
         tests(
             "Streaming",

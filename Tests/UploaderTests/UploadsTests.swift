@@ -1,0 +1,231 @@
+import Base
+import Digests
+import Foundation
+import HTTPTypes
+import Media
+import MetadataAPI
+import Synchronization
+import Testing
+import UploaderAPI
+
+@testable import Uploader
+
+/// From a form's events to a published video, with real ffmpeg and everything remote in memory.
+@Suite struct UploadsTests {
+    private let folder: Folder
+    private let catalog = MemoryCatalog()
+
+    init() throws { folder = try Folder() }
+
+    private func configuration(concurrent: Int = 5) throws -> UploaderConfiguration {
+        try UploaderConfiguration(
+            settings: Settings(
+                environment: [
+                    "TEMP_DIR": folder.path, "CHUNK_SIZE": "65536", "MAX_CONCURRENT_UPLOADS": "\(concurrent)",
+                    "FFMPEG_THREADS": "1",
+                ]))
+    }
+
+    private func uploads(_ sink: any ChunkSink, concurrent: Int = 5) throws -> Uploads {
+        try Uploads(configuration: configuration(concurrent: concurrent), catalog: catalog) { _ in sink }
+    }
+
+    private func send(_ uploads: Uploads, _ bytes: [UInt8], filename: String = "clip.mp4") async throws
+        -> UploadResponse
+    {
+        let events = part("title", Array("Clip".utf8)) + part("video", filename: filename, bytes)
+        return try await uploads.receive(
+            form(events), reservation: uploads.reserve(contentLength: bytes.count), contentLength: bytes.count)
+    }
+
+    private func finished(_ uploads: Uploads, _ id: String) async throws -> UploadSession {
+        try await until("the session ends") { uploads.sessions.session(id)?.isFinal == true }
+        return try #require(uploads.sessions.session(id))
+    }
+
+    @Test(
+        "an upload becomes a published video: original bit for bit, rendition in chunks, thumbnail, nothing left over")
+    func wholeWay() async throws {
+        let bytes = try await Clip.bytes()
+        let sink = MemorySink()
+        let uploads = try uploads(sink)
+        let answer = try await send(uploads, bytes)
+        #expect(answer.status == .processing)
+        #expect(answer.statusUrl == "/upload/status/\(answer.uploadSessionId)")
+        let session = try await finished(uploads, answer.uploadSessionId)
+        #expect(session.status == .completed, "\(session.error ?? "")")
+        #expect(session.progress == 100)
+
+        #expect(sink.bytes(.original) == bytes)
+        let source = sink.chunks(.source)
+        #expect(source.map(\.sequence) == Array(0..<source.count))
+        #expect(source.allSatisfy { $0.bytes.count <= 65536 })
+        #expect(session.totalChunks == source.count)
+        #expect(sink.mendCount == 1)
+        #expect(sink.inFlightMax <= 2 * UploadPipeline.chunksInFlightMax)
+
+        let publication = try #require(catalog.state.withLock { $0.publications[answer.videoId] })
+        #expect(publication.original.checksum == SHA256.digest(of: bytes))
+        #expect(publication.original.qualityLabel == "144p")
+        #expect(abs(publication.durationSec - 3) < 0.05)
+        let rendition = try #require(publication.renditions.first)
+        #expect((rendition.width, rendition.height) == (320, 180))
+        #expect(rendition.codecs.hasPrefix("avc1.") && rendition.codecs.hasSuffix(",mp4a.40.2"))
+        let last = try #require(rendition.segments.last)
+        #expect(last.offsetBytes + last.sizeBytes == sink.bytes(.source).count)
+        #expect(rendition.segments.first?.offsetBytes == rendition.initializationBytes)
+
+        // What the chunks make is a video again, as long as the source.
+        let path = folder.path + "/joined.mp4"
+        try Data(sink.bytes(.source)).write(to: URL(filePath: path))
+        let info = try await MediaProbe().examine(path)
+        #expect(abs((info.durationSeconds ?? 0) - 3) < 0.1)
+
+        try await until("thumbnail stored, file and room given back") {
+            sink.bytes(.thumbnail).starts(with: [0xff, 0xd8]) && folder.names(ending: ".upload").isEmpty
+                && uploads.space.outstandingBytes == 0
+        }
+    }
+
+    @Test("what is no video is refused with its sentence, and leaves neither session nor file nor video")
+    func refused() async throws {
+        let uploads = try uploads(MemorySink())
+        await #expect {
+            _ = try await send(uploads, Array("this is text".utf8))
+        } throws: { error in
+            (error as? MediaError)?.category == .invalidArgument && "\(error)".hasPrefix("the file is not a video")
+        }
+        #expect(uploads.sessions.recent(10).isEmpty)
+        #expect(folder.names(ending: ".upload").isEmpty)
+        #expect(uploads.space.outstandingBytes == 0)
+        #expect(catalog.state.withLock { $0.statuses.isEmpty })
+    }
+
+    @Test("a store that fails makes the upload fail, in the catalog too, and leaves nothing on disk")
+    func storeFails() async throws {
+        let sink = MemorySink { chunk in
+            if chunk.chunk.sequence == 1 { throw Failure(.unavailable, "only 1 of 3 storage nodes took it") }
+        }
+        let uploads = try uploads(sink)
+        let answer = try await send(uploads, try await Clip.bytes())
+        let session = try await finished(uploads, answer.uploadSessionId)
+        #expect(session.status == .failed)
+        #expect(session.error == "only 1 of 3 storage nodes took it")
+        try await until("the catalog knows") {
+            catalog.state.withLock { $0.reasons[answer.videoId] } == session.error
+        }
+        try await until("the file is gone") { folder.names(ending: ".upload").isEmpty }
+        #expect(uploads.space.outstandingBytes == 0)
+    }
+
+    @Test("more uploads than are processed at once wait for their turn, and all complete")
+    func queue() async throws {
+        let bytes = try await Clip.bytes()
+        let (gate, open) = AsyncStream.makeStream(of: Void.self)
+        let isOpen = Mutex(false)
+        let wait = Task { for await _ in gate {} }
+        let sink = MemorySink { _ in if !isOpen.withLock({ $0 }) { await wait.value } }
+        let uploads = try uploads(sink, concurrent: 1)
+        var ids: [String] = []
+        for _ in 0..<3 { ids.append(try await send(uploads, bytes).uploadSessionId) }
+        try await until("the first is being stored") {
+            (uploads.sessions.session(ids[0])?.progress ?? 0) >= 20
+        }
+        #expect(uploads.sessions.activeCount == 3)
+        for id in ids.dropFirst() { #expect(uploads.sessions.session(id)?.status == .processing) }
+        isOpen.withLock { $0 = true }
+        open.finish()
+        for id in ids { #expect(try await finished(uploads, id).status == .completed) }
+        #expect(uploads.sessions.recent(10).map(\.id) == ids.reversed())
+    }
+
+    @Test("progress only grows, from chunk to chunk")
+    func progress() async throws {
+        let seen = Mutex<[Int]>([])
+        let box = Mutex<(uploads: Uploads, id: String)?>(nil)
+        let sink = MemorySink { _ in
+            if let (uploads, id) = box.withLock({ $0 }), let session = uploads.sessions.session(id) {
+                seen.withLock { $0.append(session.progress) }
+            }
+        }
+        let uploads = try uploads(sink)
+        let answer = try await send(uploads, try await Clip.bytes())
+        box.withLock { $0 = (uploads, answer.uploadSessionId) }
+        _ = try await finished(uploads, answer.uploadSessionId)
+        box.withLock { $0 = nil }
+        let values = seen.withLock { $0 }
+        #expect(values == values.sorted())
+    }
+
+    @Test("a stop ends what is under way, and the next start tells the catalog")
+    func stopAndStart() async throws {
+        let sink = MemorySink { _ in try await Task.sleep(for: .seconds(1000)) }
+        let id: String
+        let video: VideoID
+        do {
+            let uploads = try uploads(sink)
+            let answer = try await send(uploads, try await Clip.bytes())
+            (id, video) = (answer.uploadSessionId, answer.videoId)
+            try await until("it is being processed") { uploads.sessions.session(id)?.status != .processing }
+            catalog.state.withLock { $0.isAway = true }
+            await uploads.stop()
+            #expect(uploads.sessions.session(id)?.error == Uploads.shutdownReason)
+        }
+        catalog.state.withLock { $0.isAway = false }
+        let again = try uploads(MemorySink())
+        again.start()
+        #expect(again.sessions.session(id)?.status == .failed)
+        try await until("the catalog knows") {
+            catalog.state.withLock { $0.reasons[video] } == Uploads.shutdownReason
+        }
+    }
+
+    @Test("after a kill, an unfinished session is failed, a published one completed, and the files are gone")
+    func recovery() async throws {
+        let (interrupted, published) = (VideoID(), VideoID())
+        catalog.state.withLock { $0.statuses = [interrupted: .uploading, published: .active] }
+        let journal = SessionJournal(folder: folder.path)
+        var first = UploadSession(id: "first", filename: "a.mp4", startedAt: SystemTime().now())
+        first.onRegistered(interrupted)
+        first.onStarted()
+        var second = UploadSession(id: "second", filename: "b.mp4", startedAt: SystemTime().now())
+        second.onRegistered(published)
+        second.onFinalizing(totalChunks: 2)
+        await journal.write(.init(session: first, isReported: false))
+        await journal.write(.init(session: second, isReported: false))
+        for name in ["x.upload", "y.json.new"] { try Data([1]).write(to: URL(filePath: folder.path + "/" + name)) }
+        try Data("no json".utf8).write(to: URL(filePath: folder.path + "/torn.json"))
+
+        let uploads = try uploads(MemorySink())
+        #expect(folder.names(ending: ".upload").isEmpty && folder.names(ending: ".new").isEmpty)
+        #expect(uploads.sessions.session("first")?.status == .failed)
+        #expect(uploads.sessions.session("first")?.error == "interrupted by a restart; upload it again")
+        uploads.start()
+        try await until("both are settled") {
+            catalog.state.withLock { $0.statuses[interrupted] } == .failed
+                && uploads.sessions.session("second")?.status == .completed
+        }
+        #expect(catalog.state.withLock { $0.statuses[published] } == .active)
+        await uploads.stop()
+        // Settled for good: another start has nothing to say.
+        #expect(journal.load().allSatisfy { $0.isReported })
+    }
+
+    @Test("two uploaders do not share a temporary folder")
+    func sharedFolder() throws {
+        let first = try uploads(MemorySink())
+        #expect { _ = try uploads(MemorySink()) } throws: { "\($0)".contains("is used by another uploader") }
+        withExtendedLifetime(first) {}
+    }
+
+    @Test("sessions are bounded: the oldest finished ones are forgotten, those under way never")
+    func bounded() async {
+        let store = SessionStore(journal: SessionJournal(folder: folder.path), countMax: 3)
+        for index in 0..<6 {
+            store.add(UploadSession(id: "\(index)", filename: "a.mp4", startedAt: SystemTime().now()))
+            if index != 0 { store.update("\(index)") { $0.onCompleted() } }
+        }
+        #expect(store.recent(10).map(\.id) == ["5", "4", "0"])
+        #expect(store.activeCount == 1)
+    }
+}
