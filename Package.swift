@@ -122,7 +122,10 @@ let package = Package(
             "SmartClient", ["Base", "Digests", "ChunkPaxos", "HTTPTypes", "HTTPClient", "MetadataAPI", "SmartClient"]),
         tests(
             "StorageNode",
-            ["Base", "Digests", "HTTPTypes", "HTTPClient", "ChunkPaxos", "ChunkStore", "StorageNodeAPI", "StorageNode"]),
+            [
+                "Base", "Digests", "HTTPTypes", "HTTPClient", "ChunkPaxos", "ChunkStore", "StorageNodeAPI",
+                "MetadataAPI", "Hosting", "StorageNode",
+            ]),
         tests(
             "Metadata",
             [

@@ -290,11 +290,15 @@ extension FaultyFileSystem {
 /// The page cache of a file.
 private final class Memory: FileMapping, @unchecked Sendable {
     // Written under its file's lock; readers look only at records that are complete.
-    private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: MemoryFile.bytesMax, alignment: 4096)
+    private let buffer: UnsafeMutableRawBufferPointer
 
-    init() { buffer.initializeMemory(as: UInt8.self, repeating: 0) }
+    init() {
+        // The system zeroes a page when it is first touched, and most never are.
+        guard let memory = calloc(MemoryFile.bytesMax, 1) else { fatalError("out of memory") }
+        buffer = UnsafeMutableRawBufferPointer(start: memory, count: MemoryFile.bytesMax)
+    }
 
-    deinit { buffer.deallocate() }
+    deinit { free(buffer.baseAddress) }
 
     var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(buffer) }
 
