@@ -86,7 +86,7 @@ let package = Package(
             ]),
         module(
             "Streaming", in: "Services/Streaming",
-            ["Base", "HTTPTypes", "HTTPClient", "Media", "MetadataAPI", "SmartClient", "Hosting"]),
+            ["Base", "Digests", "HTTPTypes", "HTTPClient", "Media", "MetadataAPI", "SmartClient", "Hosting"]),
         module("WebAssets", in: "Web", ["Base"]),
         module(
             "WebSite", in: "Services/WebSite",
@@ -133,8 +133,8 @@ let package = Package(
         tests(
             "Streaming",
             [
-                "Base", "Digests", "ChunkPaxos", "HTTPTypes", "HTTPClient", "Media", "MetadataAPI", "SmartClient",
-                "Streaming",
+                "Base", "Digests", "ChunkPaxos", "HTTPTypes", "HTTPClient", "Hosting", "Media", "MetadataAPI",
+                "SmartClient", "Streaming",
             ]),
         tests("WebSite", ["Base", "HTTPTypes", "HTTPClient", "Hosting", "MetadataAPI", "UploaderAPI", "WebSite"]),
 
