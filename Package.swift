@@ -88,7 +88,7 @@ let package = Package(
             ]),
         module(
             "Streaming", in: "Services/Streaming",
-            ["Base", "HTTPTypes", "HTTPClient", "Media", "MetadataAPI", "SmartClient", "Hosting"]),
+            ["Base", "Digests", "HTTPTypes", "HTTPClient", "Media", "MetadataAPI", "SmartClient", "Hosting"]),
         // The pages themselves are compiled into CWebAssets (docs/decisions/005-web-assets.md).
         module(
             "WebAssets", in: "Web", ["Base", "CWebAssets"],
@@ -141,8 +141,8 @@ let package = Package(
         tests(
             "Streaming",
             [
-                "Base", "Digests", "ChunkPaxos", "HTTPTypes", "HTTPClient", "Media", "MetadataAPI", "SmartClient",
-                "Streaming",
+                "Base", "Digests", "ChunkPaxos", "HTTPTypes", "HTTPClient", "Hosting", "Media", "MetadataAPI",
+                "SmartClient", "Streaming",
             ]),
         tests("WebSite", ["Base", "HTTPTypes", "HTTPClient", "Hosting", "MetadataAPI", "WebAssets", "WebSite"]),
 

@@ -1,0 +1,115 @@
+import Base
+import Digests
+import HTTPTypes
+import Media
+import MetadataAPI
+
+/// The addresses of a video's assets, relative to its playlists or from the service's root.
+enum StreamAssets {
+    static let master = "master.m3u8"
+    static let playlist = "playlist.m3u8"
+    static let initialization = "init.mp4"
+
+    static func root(of video: VideoID) -> String { "/stream/\(video)" }
+
+    /// `segment-00000.m4s`: five digits, growing past 99999.
+    static func segment(_ index: Int) -> String {
+        let digits = String(index)
+        return "segment-\(String(repeating: "0", count: max(0, 5 - digits.count)))\(digits).m4s"
+    }
+
+    /// The index that a segment's name says; nil for any other name.
+    static func segmentIndex(of name: String) -> Int? {
+        guard name.hasPrefix("segment-"), name.hasSuffix(".m4s"), name.utf8.count <= 32 else { return nil }
+        guard let index = Int(name.dropFirst(8).dropLast(4)), index >= 0, segment(index) == name else { return nil }
+        return index
+    }
+}
+
+extension VideoLayout {
+    /// - Throws: ``Failure`` unless the video can be played: deleted is 404; failed or still uploading is 409.
+    func requirePlayable() throws(Failure) {
+        switch video.status {
+        case .active: return
+        case .deleted: throw Failure(.notFound, "video \(video.videoId) was deleted")
+        case .uploading:
+            throw Failure(
+                .conflict, "video \(video.videoId) is still being uploaded; it can be played when its status is active")
+        case .failed:
+            let reason = video.error.map { ": \($0)" } ?? ""
+            throw Failure(.conflict, "video \(video.videoId) cannot be played because its upload failed\(reason)")
+        }
+    }
+
+    func rendition(_ quality: String) throws(Failure) -> RenditionMessage {
+        if let rendition = renditions.first(where: { $0.stream.description == quality }) { return rendition }
+        let known = renditions.map(\.stream.description).joined(separator: ", ")
+        throw Failure(
+            .notFound,
+            "video \(video.videoId) has no quality '\(quality.prefix(40))'; it has: \(known.isEmpty ? "none" : known)")
+    }
+
+    var masterPlaylist: String {
+        HLSPlaylist.master(
+            variants: renditions.map { rendition in
+                HLSPlaylist.Variant(
+                    uri: "\(rendition.stream)/\(StreamAssets.playlist)", bandwidth: rendition.bandwidth,
+                    averageBandwidth: rendition.averageBandwidth, width: rendition.width, height: rendition.height,
+                    codecs: rendition.codecs, frameRate: rendition.frameRate)
+            })
+    }
+}
+
+extension RenditionMessage {
+    var mediaPlaylist: String {
+        HLSPlaylist.media(
+            initializationURI: StreamAssets.initialization,
+            segments: segments.enumerated().map { index, segment in
+                HLSPlaylist.Segment(uri: StreamAssets.segment(index), durationSec: segment.durationSec)
+            })
+    }
+}
+
+/// A run of a stream's bytes that is served as one asset.
+struct StreamPart: Sendable {
+    let chunks: [ManifestChunk]
+    let range: Range<Int>
+    let tag: EntityTag
+
+    /// - Throws: ``Failure`` when the catalog's numbers make no range of these chunks.
+    init(of chunks: [ManifestChunk], offset: Int, size: Int) throws(Failure) {
+        let (end, overflows) = offset.addingReportingOverflow(size)
+        guard offset >= 0, size > 0, !overflows else {
+            throw Failure(.corrupt, "the catalog names \(size) bytes at offset \(offset), which is no part of a stream")
+        }
+        self.chunks = chunks
+        range = offset..<end
+        tag = Self.tag(chunks, range)
+    }
+
+    /// Everything that the chunks hold.
+    init(wholeOf chunks: [ManifestChunk]) throws(Failure) {
+        var size = 0
+        for chunk in chunks {
+            let (sum, overflows) = size.addingReportingOverflow(chunk.sizeBytes)
+            guard chunk.sizeBytes > 0, !overflows else {
+                throw Failure(.corrupt, "chunk \(chunk.chunkId) is said to have \(chunk.sizeBytes) bytes")
+            }
+            size = sum
+        }
+        try self.init(of: chunks, offset: 0, size: size)
+    }
+
+    /// Changes when, and only when, the bytes can: it is made of the checksums of the chunks that hold them.
+    private static func tag(_ chunks: [ManifestChunk], _ range: Range<Int>) -> EntityTag {
+        var hash = SHA256()
+        hash.update(Array("\(range)".utf8))
+        var start = 0
+        for chunk in chunks where start < range.upperBound {
+            let end = start &+ chunk.sizeBytes
+            if end > range.lowerBound { chunk.checksum.withUnsafeBytes { hash.update($0) } }
+            start = end
+        }
+        return EntityTag(String(hash.finish().hex.prefix(32)))
+    }
+}

@@ -1,0 +1,63 @@
+import Base
+import HTTPClient
+import HTTPTypes
+import Hosting
+import MetadataAPI
+import SmartClient
+
+/// The streaming role (port 8004): HLS playlists, segments and originals, assembled from chunks while they are asked
+/// for. It keeps nothing but caches.
+package final class StreamingService: Service {
+    package let name = "streaming_service"
+    package let metrics = Metrics()
+
+    private let configuration: StreamingConfiguration
+    private let origin: StreamingOrigin
+
+    /// - Parameter http: shared with other roles; the service does not shut it down.
+    package convenience init(configuration: StreamingConfiguration, http: HTTPClient) throws {
+        let origin = StreamingOrigin(
+            layouts: MetadataClient(configuration.metadataURL, http: http), chunks: ChunkFetcher(http: http),
+            cacheBytes: configuration.cacheBytes)
+        self.init(configuration: configuration, origin: origin)
+    }
+
+    package init(configuration: StreamingConfiguration, origin: StreamingOrigin) {
+        self.configuration = configuration
+        self.origin = origin
+        metrics.gauge("vstack_stream_cache_bytes", "Bytes of segments kept in memory.") { Double(origin.cachedBytes) }
+        metrics.counter("vstack_stream_cache_hits_total", "Assets answered from memory.") { origin.cacheHits }
+        metrics.counter("vstack_stream_cache_misses_total", "Assets assembled from chunks.") { origin.cacheMisses }
+    }
+
+    package func addRoutes(to router: inout Router) {
+        let origin = origin
+        let root = "/stream/{video_id}"
+        router.task(.get, "\(root)/master.m3u8", "Master playlist (HLS)") { try await origin.master($0) }
+        router.task(.get, "\(root)/qualities", "The renditions there are") { try await origin.qualities($0) }
+        router.task(.get, "\(root)/original", "The uploaded file, bit for bit; takes Range") {
+            try await origin.original($0)
+        }
+        router.task(.get, "\(root)/thumbnail.jpg", "A picture of the video") { try await origin.thumbnail($0) }
+        router.task(.get, "\(root)/{quality}/playlist.m3u8", "Media playlist of a rendition (HLS)") {
+            try await origin.mediaPlaylist($0)
+        }
+        router.task(.get, "\(root)/{quality}/init.mp4", "Initialization segment (CMAF)") {
+            try await origin.initialization($0)
+        }
+        router.task(.get, "\(root)/{quality}/{segment}", "Media segment (CMAF): segment-00000.m4s and on") {
+            try await origin.segment($0)
+        }
+        router.task(.get, "\(root)/{asset_path:path}", "Any other asset: says which there are") {
+            try await origin.unknownAsset($0)
+        }
+    }
+
+    package func health() async -> HealthReport {
+        HealthReport(
+            status: "healthy",
+            fields: [
+                "metadata_service_url": .text(configuration.metadataURL), "cached_bytes": .integer(origin.cachedBytes),
+            ])
+    }
+}
