@@ -83,31 +83,37 @@ func failureCode(_ body: () async throws -> Void) async -> HTTPClientError.Code?
 
     @Test("a body of bytes arrives whole, whatever its size, and an empty POST says that it is empty")
     func bodies() async throws {
+        let received = Mutex<[UInt8]>([])
         let server = try TestServer { peer in
             while let head = peer.readHead() {
                 let field = head.components(separatedBy: "\r\n").first { $0.hasPrefix("Content-Length: ") }
                 let count = field.flatMap { Int($0.dropFirst(16)) } ?? -1
                 if head.contains("Expect") { peer.write("HTTP/1.1 100 Continue\r\n\r\n") }
                 let body = peer.read(max(0, count))
-                let sum = body.reduce(into: UInt64(0)) { $0 = $0 &* 31 &+ UInt64($1) }
-                peer.answer("200 OK", "\(count) \(sum) \(head.contains("Expect") ? "expect" : "at once")")
+                received.withLock { $0 = body }
+                peer.answer("200 OK", "\(count) \(head.contains("Expect") ? "expect" : "at once")")
             }
         }
         let client = HTTPClient()
-        defer { client.shutdown(); server.stop() }
+        defer {
+            client.shutdown()
+            server.stop()
+        }
+        let tile = (0..<4099).map { UInt8(truncatingIfNeeded: $0 &* 7) }
         for count in [0, 1, 65_535, 2_097_152, 5_000_000] {
-            let bytes = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 7) }
-            let sum = bytes.reduce(into: UInt64(0)) { $0 = $0 &* 31 &+ UInt64($1) }
+            var bytes: [UInt8] = []
+            while bytes.count < count { bytes += tile.prefix(count - bytes.count) }
             for method in [HTTPMethod.put, .post] {
                 let response = try await client.send(ClientRequest(method, server.url, body: .bytes(bytes)))
                 // What cannot be sent twice waits for the server's word when it is large.
                 let manner = method == .post && count > 1_048_576 ? "expect" : "at once"
-                #expect(String(decoding: response.body, as: UTF8.self) == "\(count) \(sum) \(manner)")
+                #expect(String(decoding: response.body, as: UTF8.self) == "\(count) \(manner)")
+                let isWhole = received.withLock { $0 == bytes }
+                #expect(isWhole)
             }
         }
         let empty = try await client.send(ClientRequest(.post, server.url))
-        #expect(String(decoding: empty.body, as: UTF8.self) == "0 0 at once")
-        #expect(server.connectionCount == 1)
+        #expect(String(decoding: empty.body, as: UTF8.self) == "0 at once")
     }
 
     @Test("HEAD, 204 and 304 end with their head although they announce a length")
