@@ -8,7 +8,7 @@ import Synchronization
 /// connections. What cannot be answered at once suspends its connection and holds no thread.
 package final class HTTPServer: Sendable {
     /// Memory of a connection: the head, and the window through which bodies come and go.
-    private static let connectionBytes = 256 * ByteCount.kibibyte
+    private static let connectionBytes = 32 * ByteCount.kibibyte
 
     /// Where it listens; with port 0 asked for, the port that was free.
     package let port: Int
