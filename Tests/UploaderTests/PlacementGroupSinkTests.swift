@@ -66,7 +66,7 @@ private final class FakeNodes: ChunkNodes {
         var patience = PlacementGroupSink.Patience()
         patience.straggler = .milliseconds(20)
         patience.majority = Retry(first: .milliseconds(1), total: .milliseconds(200))
-        patience.metadata = Retry(first: .milliseconds(1), total: .seconds(5))
+        patience.metadata = Retry(first: .milliseconds(1), total: .seconds(600))
         return patience
     }
 
@@ -124,7 +124,7 @@ private final class FakeNodes: ChunkNodes {
         nodes.set(1, .refusing)
         nodes.set(2, .refusing)
         var patient = patience
-        patient.majority = Retry(first: .milliseconds(5), total: .seconds(20))
+        patient.majority = Retry(first: .milliseconds(5), last: .milliseconds(50), total: .seconds(600))
         let sink = PlacementGroupSink(video: video, nodes: nodes, health: SharedNodeHealth(), patience: patient)
         let storing = Task { try await sink.store(chunk(0)) }
         try await until("it was tried several times") { nodes.state.withLock { $0.puts } > 6 }

@@ -20,18 +20,16 @@ package final class ChildProcess: Sendable {
         var status: ExitStatus?
         var isTimedOut = false
         var isTerminating = false
+        var errorWatch: ReadinessWatch.Token?
         var errorTail = ErrorTail(countMax: ChildProcess.errorTailBytesMax)
         var waiting: [CheckedContinuation<Void, Never>] = []
     }
 
     package let pid: Int32
     private let name: String
-    private let queue = DispatchQueue(label: "child")
     private let output: PipeReader
     private let errorDescriptor: Int32
-    // Dispatch objects may be used from any thread; their handlers run on `queue`.
-    private nonisolated(unsafe) let errorReadable: any DispatchSourceRead
-    private nonisolated(unsafe) let ended: any DispatchSourceRead
+    private let pidfd: Int32
     private let state = Mutex(State())
 
     /// Runs the command and `body` beside it, and returns only once the child is gone: it is ended when `body` throws,
@@ -84,19 +82,14 @@ package final class ChildProcess: Sendable {
         let child = try Spawn.start(command)
         pid = child.pid
         name = command.executable
-        output = PipeReader(descriptor: child.output, queue: queue)
+        output = PipeReader(descriptor: child.output)
         errorDescriptor = child.error
-        errorReadable = DispatchSource.makeReadSource(fileDescriptor: child.error, queue: queue)
-        ended = DispatchSource.makeReadSource(fileDescriptor: child.pidfd, queue: queue)
-        errorReadable.setCancelHandler { close(child.error) }
-        ended.setCancelHandler { close(child.pidfd) }
-        // The handlers hold the child until it is reaped, whoever forgets it.
-        errorReadable.setEventHandler { self.collectErrors() }
-        ended.setEventHandler { self.reap() }
-        errorReadable.resume()
-        ended.resume()
+        pidfd = child.pidfd
+        // The watches hold the child until it is reaped, whoever forgets it.
+        watchErrors()
+        _ = ReadinessWatch.shared.once(child.pidfd) { self.reap() }
         if let timeout {
-            queue.asyncAfter(deadline: .now() + timeout.seconds) { [weak self] in self?.expire() }
+            DispatchQueue.global().asyncAfter(deadline: .now() + timeout.seconds) { [weak self] in self?.expire() }
         }
     }
 
@@ -143,34 +136,44 @@ package final class ChildProcess: Sendable {
             return true
         }
         guard isFirst else { return }
-        queue.asyncAfter(deadline: .now() + Self.terminationGrace) { [weak self] in
+        DispatchQueue.global().asyncAfter(deadline: .now() + Self.terminationGrace) { [weak self] in
             guard let self else { return }
             self.state.withLock { state in if state.status == nil { _ = kill(-self.pid, SIGKILL) } }
         }
     }
 
+    /// On the watch's thread, as everything that reads standard error.
     private func reap() {
         collectErrors()
         let waiting = state.withLock { state -> [CheckedContinuation<Void, Never>] in
-            guard state.status == nil else { return [] }
             // The child is a zombie until it is waited for, so its group id still means its own group.
             kill(-pid, SIGKILL)
             var raw: Int32 = 0
             while waitpid(pid, &raw, 0) < 0 && errno == EINTR {}
             let signal = raw & 0x7f
             state.status = signal == 0 ? .exited(code: (raw >> 8) & 0xff) : .killed(signal: signal)
+            if let watch = state.errorWatch { ReadinessWatch.shared.forget(watch) }
             defer { state.waiting = [] }
             return state.waiting
         }
-        ended.cancel()
-        errorReadable.cancel()
+        close(pidfd)
+        close(errorDescriptor)
         for continuation in waiting { continuation.resume() }
     }
 
-    /// Takes what the child has said so far; on `queue`, as `reap`, so that nothing is missed at the end.
-    private func collectErrors() {
-        guard !errorReadable.isCancelled else { return }
-        while true {
+    private func watchErrors() {
+        // The lock, so that the token is known before the closure can ask for the next.
+        state.withLock { state in
+            state.errorWatch = ReadinessWatch.shared.once(errorDescriptor) {
+                if self.collectErrors() { self.watchErrors() }
+            }
+        }
+    }
+
+    /// Takes what the child has said so far.
+    /// - Returns: whether it may say more.
+    @discardableResult private func collectErrors() -> Bool {
+        while state.withLock({ $0.status == nil }) {
             var count = 0
             let piece = [UInt8](unsafeUninitializedCapacity: 4096) { buffer, filled in
                 count = read(errorDescriptor, buffer.baseAddress, 4096)
@@ -178,12 +181,11 @@ package final class ChildProcess: Sendable {
             }
             if count > 0 {
                 state.withLock { $0.errorTail.append(piece) }
-            } else if count == 0 {
-                return errorReadable.cancel()
-            } else if errno != EINTR {
-                return
+            } else if count == 0 || errno != EINTR {
+                return count < 0
             }
         }
+        return false
     }
 }
 

@@ -1,4 +1,3 @@
-import Dispatch
 import Glibc
 import Synchronization
 
@@ -9,22 +8,20 @@ import Synchronization
 final class PipeReader: Sendable {
     private struct State {
         var isClosed = false
-        /// Whether `readable` is running, that is, somebody waits.
-        var isArmed = false
-        var waiting: CheckedContinuation<Void, Never>?
+        var waiting: (token: ReadinessWatch.Token, continuation: CheckedContinuation<Void, Never>)?
+    }
+
+    private enum Piece {
+        case bytes([UInt8])
+        case nothingYet
+        case end
+        case failed(errno: Int32)
     }
 
     private let descriptor: Int32
-    // A dispatch object may be used from any thread; resume and suspend are paired under `state`'s lock.
-    private nonisolated(unsafe) let readable: any DispatchSourceRead
     private let state = Mutex(State())
 
-    init(descriptor: Int32, queue: DispatchQueue) {
-        self.descriptor = descriptor
-        readable = DispatchSource.makeReadSource(fileDescriptor: descriptor, queue: queue)
-        readable.setCancelHandler { Glibc.close(descriptor) }
-        readable.setEventHandler { [weak self] in self?.wake() }
-    }
+    init(descriptor: Int32) { self.descriptor = descriptor }
 
     deinit { close() }
 
@@ -35,20 +32,25 @@ final class PipeReader: Sendable {
             case .bytes(let bytes): return bytes
             case .end: return nil
             case .failed(let reason): throw ProcessError(.readFailed(errno: reason), "a child's output cannot be read")
-            case .nothingYet: await waitUntilReadable()
+            case .nothingYet: await untilReadable()
             }
         }
     }
 
-    enum Piece {
-        case bytes([UInt8])
-        case nothingYet
-        case end
-        case failed(errno: Int32)
+    /// Ends reading; a child that goes on writing gets SIGPIPE.
+    func close() {
+        let waiting = state.withLock { state -> CheckedContinuation<Void, Never>? in
+            guard !state.isClosed else { return nil }
+            state.isClosed = true
+            if let waiting = state.waiting { ReadinessWatch.shared.forget(waiting.token) }
+            Glibc.close(descriptor)
+            defer { state.waiting = nil }
+            return state.waiting?.continuation
+        }
+        waiting?.resume()
     }
 
-    /// What lies in the pipe now.
-    func readNow(upTo count: Int) -> Piece {
+    private func readNow(upTo count: Int) -> Piece {
         // Under the lock so that `close` cannot let the descriptor's number pass to another file meanwhile.
         state.withLock { state in
             guard !state.isClosed else { return .end }
@@ -67,28 +69,13 @@ final class PipeReader: Sendable {
         }
     }
 
-    /// Ends reading; a child that goes on writing gets SIGPIPE.
-    func close() {
-        let waiting = state.withLock { state -> CheckedContinuation<Void, Never>? in
-            guard !state.isClosed else { return nil }
-            state.isClosed = true
-            readable.cancel()
-            // A source is created suspended, and may not be released so.
-            if !state.isArmed { readable.resume() }
-            defer { state.waiting = nil }
-            return state.waiting
-        }
-        waiting?.resume()
-    }
-
-    private func waitUntilReadable() async {
+    private func untilReadable() async {
         await withCheckedContinuation { continuation in
             let isClosed = state.withLock { state in
                 guard !state.isClosed else { return true }
                 precondition(state.waiting == nil, "a child's output has one reader")
-                state.waiting = continuation
-                state.isArmed = true
-                readable.resume()
+                let token = ReadinessWatch.shared.once(descriptor) { [weak self] in self?.wake() }
+                state.waiting = (token, continuation)
                 return false
             }
             if isClosed { continuation.resume() }
@@ -96,12 +83,9 @@ final class PipeReader: Sendable {
     }
 
     private func wake() {
-        let waiting = state.withLock { state -> CheckedContinuation<Void, Never>? in
-            guard !state.isClosed, state.isArmed else { return nil }
-            state.isArmed = false
-            readable.suspend()
+        let waiting = state.withLock { state in
             defer { state.waiting = nil }
-            return state.waiting
+            return state.waiting?.continuation
         }
         waiting?.resume()
     }
