@@ -28,22 +28,23 @@ final class ConnectionRecord: Sendable {
     private let isOpen = Mutex(true)
     /// The phase in the low bits, above them a number that grows with every change: one store on the hot path.
     private let phaseAndTurn = Atomic<Int>(Phase.awaitingHead.rawValue)
-    /// The request under way, so that a stopping server can find it.
+    /// The request under way that is answered later, so that a stopping server can find it.
     private let current = Mutex<Exchange?>(nil)
     /// The guard's own notes; only its thread looks at them.
     let mark = Mutex<Mark?>(nil)
 
     init(descriptor: Int32) { self.descriptor = descriptor }
 
-    func begin(_ exchange: Exchange) {
-        current.withLock { $0 = exchange }
-        enter(.working)
-    }
+    func begin(_ exchange: Exchange) { current.withLock { $0 = exchange } }
 
+    /// The request is over.
     func end() {
         current.withLock { $0 = nil }
         enter(.awaitingHead)
     }
+
+    /// Whether a request is under way.
+    var isBusy: Bool { phaseAndTurn.load(ordering: .relaxed) & 3 != Phase.awaitingHead.rawValue }
 
     var exchange: Exchange? { current.withLock { $0 } }
 
@@ -96,6 +97,8 @@ final class SlowClientGuard: Sendable {
     }
 
     var connectionCount: Int { connections.withLock { $0.count } }
+
+    var isIdle: Bool { !connections.withLock { $0.values.contains(where: \.isBusy) } }
 
     var exchangesUnderWay: [Exchange] {
         connections.withLock { Array($0.values) }.compactMap(\.exchange)
