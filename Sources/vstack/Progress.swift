@@ -14,7 +14,7 @@ final class Progress: Sendable {
     /// In a pipe, a line each so many percent.
     private static let linePercent = 10
 
-    private let state = Mutex(State())
+    private let state = Locked(State())
     private let isTerminal = isatty(STDERR_FILENO) == 1
 
     /// - Parameters:

@@ -1,3 +1,4 @@
+import Base
 import CPlatform
 import Glibc
 import Synchronization
@@ -25,13 +26,13 @@ final class ConnectionRecord: Sendable {
     }
 
     private let descriptor: Int32
-    private let isOpen = Mutex(true)
+    private let isOpen = Locked(true)
     /// The phase in the low bits, above them a number that grows with every change: one store on the hot path.
     private let phaseAndTurn = Atomic<Int>(Phase.awaitingHead.rawValue)
     /// The request under way that is answered later, so that a stopping server can find it.
-    private let current = Mutex<Exchange?>(nil)
+    private let current = Locked<Exchange?>(nil)
     /// The guard's own notes; only its thread looks at them.
-    let mark = Mutex<Mark?>(nil)
+    let mark = Locked<Mark?>(nil)
 
     init(descriptor: Int32) { self.descriptor = descriptor }
 
@@ -88,7 +89,7 @@ final class ConnectionRecord: Sendable {
 /// averaged over the idle timeout, while it is its turn.
 final class SlowClientGuard: Sendable {
     private let configuration: ServerConfiguration
-    private let connections = Mutex<[ObjectIdentifier: ConnectionRecord]>([:])
+    private let connections = Locked<[ObjectIdentifier: ConnectionRecord]>([:])
     private let onDrop: @Sendable () -> Void
 
     init(configuration: ServerConfiguration, onDrop: @escaping @Sendable () -> Void) {

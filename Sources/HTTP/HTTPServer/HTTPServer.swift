@@ -15,7 +15,7 @@ package final class HTTPServer: Sendable {
 
     private let core: ServerCore
     /// One a thread: the library's own pool leaves most connections to whichever thread wakes first.
-    private let daemons: Mutex<[Daemon]>
+    private let daemons: Locked<[Daemon]>
     private let sweeper: Sweeper
 
     /// The library's handle; the mutex around it is its lock.
@@ -34,7 +34,7 @@ package final class HTTPServer: Sendable {
         let started = sockets.compactMap { Self.start(core, on: $0.descriptor) }
         port = sockets[0].port
         self.core = core
-        daemons = Mutex(started)
+        daemons = Locked(started)
         sweeper = Sweeper(core)
         guard started.count == sockets.count else {
             stop()

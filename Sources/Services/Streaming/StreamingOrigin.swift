@@ -171,7 +171,7 @@ package final class StreamingOrigin: Sendable {
     /// The response with its first piece in hand, so that chunks nobody can give are an error and no broken answer.
     private static func begun(_ response: Response) async throws -> Response {
         guard case .stream(let length, let source) = response.body else { return response }
-        let first = Mutex(try await source.next())
+        let first = Locked(try await source.next())
         var response = response
         response.body = .stream(
             length: length,
