@@ -120,8 +120,11 @@ struct TestOrigin {
     init(router: Router) { self.router = router }
 
     init(_ video: FakeVideo, cacheBytes: Int = 1_000_000, cachedAssetBytesMax: Int = 1_000_000) throws {
+        // Time stands still, so that a slow machine does not make a layout stale.
+        let now = ContinuousClock.now
         let origin = StreamingOrigin(
-            layouts: video, chunks: video, cacheBytes: cacheBytes, cachedAssetBytesMax: cachedAssetBytesMax)
+            layouts: video, chunks: video, cacheBytes: cacheBytes, cachedAssetBytesMax: cachedAssetBytesMax,
+            clock: { now })
         let configuration = try StreamingConfiguration(settings: Settings(environment: [:]))
         var router = Router()
         StreamingService(configuration: configuration, origin: origin).addRoutes(to: &router)

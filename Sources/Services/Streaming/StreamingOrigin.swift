@@ -36,14 +36,15 @@ package final class StreamingOrigin: Sendable {
 
     package init(
         layouts: any LayoutSource, chunks: any ChunkSource, cacheBytes: Int,
-        cachedAssetBytesMax: Int = StreamingOrigin.cachedAssetBytesMax
+        cachedAssetBytesMax: Int = StreamingOrigin.cachedAssetBytesMax,
+        clock: @escaping @Sendable () -> ContinuousClock.Instant = { .now }
     ) {
         self.cachedAssetBytesMax = cachedAssetBytesMax
         layoutSource = layouts
         reader = ChunkReader(chunks)
         self.layouts = CoalescingCache(
             costMax: Self.layoutChunksMax, lifetime: Self.layoutLifetime, grace: Self.layoutGrace,
-            cost: { layout in layout.streams.reduce(1) { $0 + $1.chunks.count } })
+            clock: clock, cost: { layout in layout.streams.reduce(1) { $0 + $1.chunks.count } })
         assets = CoalescingCache(costMax: cacheBytes, cost: { $0.count + Self.entryOverheadBytes })
     }
 
