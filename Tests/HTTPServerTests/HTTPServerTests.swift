@@ -341,7 +341,7 @@ struct HTTPServerTests {
             #expect(head.isClosedByPeer())
             #expect(body.isClosedByPeer())
             // The client that does not read is the fourth; the one that waits for a slow handler is not among them.
-            #expect(eventually { test.metrics.exposition.contains("http_slow_clients_total 4") })
+            try #require(eventually { test.metrics.exposition.contains("http_slow_clients_total 4") })
             test.gate.open()
             #expect(try patient.answer().text.hasPrefix("slow"))
             #expect(deaf.isClosedByPeer())
