@@ -54,6 +54,7 @@ final class RequestHandler {
                 let limit = ByteCount.text(server.configuration.headerBytesMax)
                 return answerHead(.detail(.headersTooLarge, "the request's header fields are larger than \(limit)"))
             }
+            try refuseOtherSites(view)
             let reply = try server.reply(to: &view)
             if case .respond(let response) = reply { return answerHead(response) }
             record.enter(hasBody ? .receiving : .working)
@@ -128,11 +129,29 @@ final class RequestHandler {
         return .YES
     }
 
+    /// A browser lets a page of any site send a form, or JSON called text, without asking first, and such a request may
+    /// change something here. It says where the page is from; other clients say nothing.
+    /// - Throws: ``Failure`` (403).
+    private func refuseOtherSites(_ view: ConnectionView) throws(Failure) {
+        switch view.method {
+        case .get, .head, .options: return
+        case .put, .post, .delete, .patch: break
+        }
+        guard origin == nil, let from = view.header("Origin"),
+            !["same-origin", "same-site", "none"].contains(view.header("Sec-Fetch-Site"))
+        else { return }
+        throw Failure(
+            .forbidden,
+            "a page of '\(from.prefix(80))' may not change anything here; CORS_ALLOWED_ORIGINS names those that may")
+    }
+
     private func isTooLongToDrain(of remaining: Int?) -> Bool { (remaining ?? Int.max) > Self.drainBytesMax }
 
     private func beginExchange() -> Exchange {
         let exchange = Exchange(id: id, connection: connection, record: record, log: server.log)
         record.begin(exchange)
+        // After it can be found: either the stopping server sees it, or it sees that the server waits for nothing more.
+        if server.isEnding { exchange.forceEnd() }
         self.exchange = exchange
         return exchange
     }
