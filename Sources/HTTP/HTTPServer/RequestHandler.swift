@@ -20,6 +20,7 @@ final class RequestHandler {
     private let began = ServerCore.monotonicSeconds()
     private var contentLength: Int?
     private var hasBody = false
+    private var isHead = false
     private var origin: String?
     private var status = 0
     /// The answer, where the head was enough to know it.
@@ -45,6 +46,7 @@ final class RequestHandler {
                     .detail(HTTPStatus(501), "the method \(String(cString: method).prefix(20)) is not known here"))
             }
             var view = ConnectionView(connection: connection, method: known, url: url, id: id)
+            isHead = known == .head
             origin = view.header("Origin").flatMap { server.allowedOrigin($0, host: view.header("Host")) }
             if known != .get, known != .head {
                 contentLength = view.contentLength
@@ -168,11 +170,19 @@ final class RequestHandler {
         defer { MHD_destroy_response(made) }
         MHD_add_response_header(made, "X-Request-ID", id)
         if server.isStopping { MHD_add_response_header(made, "Connection", "close") }
+        if isEndlessToHead(response) { vstack_mhd_end_with_connection(made) }
         if let origin {
             for (name, value) in CrossOriginPolicy.headers(for: origin) { MHD_add_response_header(made, name, value) }
         }
         record.enter(.sending)
         return MHD_queue_response(connection, UInt32(status), made)
+    }
+
+    /// Whether the library would send the end of a chunked body to HEAD, whose beginning it rightly leaves out; the
+    /// client would take it for the next answer.
+    private func isEndlessToHead(_ response: Response) -> Bool {
+        guard isHead, case .stream(length: nil, _) = response.body else { return false }
+        return true
     }
 
     /// Answers while the body is still coming, which the library cannot: the bytes are written to the socket here, and
