@@ -54,7 +54,7 @@ soak: build-debug ## Run the long tests: a 5 GB upload in bounded memory.
 
 tsan: packages ## Run the unit tests under the thread sanitizer.
 	@echo "==> unit tests, thread sanitizer"
-	@$(UNIT) --sanitize=thread --scratch-path $(BUILD)/tsan $(ARGS)
+	@$(UNIT) --sanitize=thread -Xswiftc -DTHREAD_SANITIZER --scratch-path $(BUILD)/tsan $(ARGS)
 
 asan: packages ## Run the unit tests under the address sanitizer.
 	@echo "==> unit tests, address sanitizer"

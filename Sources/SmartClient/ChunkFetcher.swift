@@ -46,7 +46,7 @@ package final class ChunkFetcher: ChunkSource {
 
     private let transport: any ReplicaTransport
     private let hedgeDelay: Duration
-    private let scoreboard = Mutex(NodeScoreboard())
+    private let scoreboard = Locked(NodeScoreboard())
 
     package init(transport: any ReplicaTransport, hedgeDelay: Duration = ChunkFetcher.hedgeDelay) {
         self.transport = transport

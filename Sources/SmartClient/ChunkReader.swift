@@ -43,7 +43,7 @@ private final class ReadAhead: Sendable {
     private let pieces: [ByteRangePlan.Piece]
     private let chunks: any ChunkSource
     private let count: Int
-    private let state = Mutex(State())
+    private let state = Locked(State())
 
     init(_ pieces: [ByteRangePlan.Piece], of chunks: any ChunkSource, count: Int) {
         self.pieces = pieces

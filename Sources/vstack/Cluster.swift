@@ -11,7 +11,8 @@ struct Cluster: Sendable {
 
     static let options = [
         CommandOption(setting: "VSTACK_HOST", "HOST", "").named("host", "Where the cluster runs (default localhost)."),
-        CommandOption(setting: "VSTACK_PORT_OFFSET", "N", "").named("port-offset", "As given to 'vstack up' (default 0)."),
+        CommandOption(setting: "VSTACK_PORT_OFFSET", "N", "").named(
+            "port-offset", "As given to 'vstack up' (default 0)."),
         CommandOption(
             setting: "METADATA_SERVICE_URL", "URL", "The metadata service, where it is not at the default port."),
         CommandOption(setting: "UPLOADER_SERVICE_URL", "URL", "The uploader, where it is not at the default port."),

@@ -49,7 +49,8 @@ struct CommandLineParser {
     private func check(_ operands: [String], isHelp: Bool) throws(UsageError) {
         guard !isHelp else { return }
         if operands.count < command.operands.count {
-            throw UsageError("\(command.operands[operands.count]) is missing: vstack \(command.name) \(command.synopsis)")
+            throw UsageError(
+                "\(command.operands[operands.count]) is missing: vstack \(command.name) \(command.synopsis)")
         }
         let most = command.operands.count + (command.optionalOperand == nil ? 0 : 1)
         if operands.count > most {
@@ -60,7 +61,10 @@ struct CommandLineParser {
 
 extension Command {
     /// What follows the name: operands and flags.
-    var synopsis: String { (operands + (optionalOperand.map { ["[\($0)]"] } ?? []) + (options.isEmpty ? [] : ["[FLAGS]"])).joined(separator: " ") }
+    var synopsis: String {
+        (operands + (optionalOperand.map { ["[\($0)]"] } ?? []) + (options.isEmpty ? [] : ["[FLAGS]"])).joined(
+            separator: " ")
+    }
 }
 
 /// The real name that a mistyped one is nearest to.

@@ -14,7 +14,7 @@ final class Progress: Sendable {
     /// In a pipe, a line each so many percent.
     private static let linePercent = 10
 
-    private let state = Mutex(State())
+    private let state = Locked(State())
     private let isTerminal = isatty(STDERR_FILENO) == 1
 
     /// - Parameters:
@@ -27,7 +27,8 @@ final class Progress: Sendable {
             let isNews = label != state.lastLabel || percent >= state.lastPercent + Self.linePercent || percent == 100
             guard isTerminal || isNews else { return nil }
             state = State(lastPercent: percent, lastLabel: label)
-            return isTerminal ? bar(label, percent, detail) : "\(label): \(percent) %\(detail.isEmpty ? "" : " (\(detail))")\n"
+            return isTerminal
+                ? bar(label, percent, detail) : "\(label): \(percent) %\(detail.isEmpty ? "" : " (\(detail))")\n"
         }
         if let line { write(line) }
     }

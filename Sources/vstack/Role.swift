@@ -54,7 +54,8 @@ struct Role: Sendable {
             CommandOption(setting: "TEMP_DIR", "DIR", "Where uploads rest while they are worked on (./data/uploads)."),
             CommandOption(setting: "CHUNK_SIZE", "BYTES", "Largest chunk made (default 2097152)."),
             CommandOption(setting: "CHUNK_DURATION", "SECONDS", "Playing time of a chunk (default 10)."),
-            CommandOption(setting: "MAX_CONCURRENT_UPLOADS", "N", "Uploads worked on at once; others wait (default 5)."),
+            CommandOption(
+                setting: "MAX_CONCURRENT_UPLOADS", "N", "Uploads worked on at once; others wait (default 5)."),
         ]
     ) { settings, http in
         try UploaderService(configuration: UploaderConfiguration(settings: settings), http: http)

@@ -1,3 +1,4 @@
+import Base
 import Dispatch
 import Foundation
 import Synchronization
@@ -12,7 +13,7 @@ final class TerminationSignals: Sendable {
         var waiter: CheckedContinuation<Void, Never>?
     }
 
-    private let state = Mutex(State())
+    private let state = Locked(State())
     // Written in `init` only: it keeps the sources alive.
     nonisolated(unsafe) private var sources: [any DispatchSourceSignal] = []
 

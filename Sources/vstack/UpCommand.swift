@@ -110,7 +110,9 @@ private actor System {
         for (_, host) in running {
             let response = try await http.send(.get("\(host.url)/health"))
             guard response.status.isSuccess else {
-                throw Failure(.unavailable, "\(host.name) at \(host.url) is not well: \(String(decoding: response.body, as: UTF8.self))")
+                throw Failure(
+                    .unavailable,
+                    "\(host.name) at \(host.url) is not well: \(String(decoding: response.body, as: UTF8.self))")
             }
         }
         let deadline = ContinuousClock.now + .seconds(20)

@@ -31,7 +31,8 @@ extension Command {
     {
         var request = ClientRequest(.post, "\(cluster.uploaderURL)/upload")
         let boundary = "vstack-\(UUID().uuidString)"
-        let quotedName = file.name.replacing("\"", with: "%22").replacing("\r", with: "%0D").replacing("\n", with: "%0A")
+        let quotedName = file.name.replacing("\"", with: "%22").replacing("\r", with: "%0D").replacing(
+            "\n", with: "%0A")
         let head = Array(
             """
             --\(boundary)\r

@@ -31,7 +31,8 @@ extension Command {
                 case .underReplicated: "all readable, some with fewer copies than they should have"
                 case .lost: "NOT all readable"
                 }
-            Output.line("\(report.videos.count) videos, \(chunks) chunks, \(ByteCount.text(bytes)) in copies: \(verdict)")
+            Output.line(
+                "\(report.videos.count) videos, \(chunks) chunks, \(ByteCount.text(bytes)) in copies: \(verdict)")
             return report.verdict == .lost ? 1 : 0
         }
     }
@@ -42,7 +43,8 @@ extension Command {
         }
         for finding in report.findings {
             let copies = finding.copies.map { "\($0.replica) \(words(for: $0.state))" }.joined(separator: ", ")
-            Output.line("\(finding.chunk): \(finding.intactCopies) of \(finding.copiesWanted) copies intact (\(copies))")
+            Output.line(
+                "\(finding.chunk): \(finding.intactCopies) of \(finding.copiesWanted) copies intact (\(copies))")
         }
     }
 

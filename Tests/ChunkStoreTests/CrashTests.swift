@@ -114,7 +114,7 @@ private struct CrashRun {
 
     /// Whether each was acknowledged.
     private func perform(_ changes: [(ChunkID, Change)], _ store: ChunkStore) -> [Bool] {
-        let results = Mutex([Bool](repeating: false, count: changes.count))
+        let results = Locked([Bool](repeating: false, count: changes.count))
         let done = DispatchGroup()
         for (place, (id, change)) in changes.enumerated() {
             done.enter()

@@ -49,7 +49,7 @@ struct DurabilityTests {
         let store = try openMemory(system)
         let gate = DispatchSemaphore(value: 0)
         system.setFaults { $0.beforeSynchronization = { gate.wait() } }
-        let outcomes = Mutex<[String]>([])
+        let outcomes = Locked<[String]>([])
         let done = DispatchGroup()
         for content in [[1, 2], [1, 2], [3]] as [[UInt8]] {
             let writer = try store.write(chunkID("a"))

@@ -35,7 +35,7 @@ final class FaultyFileSystem: FileSystem {
         var isCrashed = false
     }
 
-    fileprivate let state = Mutex(State())
+    fileprivate let state = Locked(State())
 
     init() {}
 
@@ -169,7 +169,7 @@ final class MemoryFile: StoreFile {
     private let path: String
     private let system: FaultyFileSystem
     private let memory = Memory()
-    private let state = Mutex(State())
+    private let state = Locked(State())
 
     init(path: String, system: FaultyFileSystem) {
         self.path = path

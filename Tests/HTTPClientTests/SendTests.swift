@@ -59,7 +59,7 @@ func failureCode(_ body: () async throws -> Void) async -> HTTPClientError.Code?
 
     @Test("what is sent arrives: method, path as it stands, headers, no Expect, the request's id")
     func requestHead() async throws {
-        let heads = Mutex<[String]>([])
+        let heads = Locked<[String]>([])
         let server = try TestServer { peer in
             while let head = peer.readHead() {
                 heads.withLock { $0.append(head) }
@@ -83,7 +83,7 @@ func failureCode(_ body: () async throws -> Void) async -> HTTPClientError.Code?
 
     @Test("a body of bytes arrives whole, whatever its size, and an empty POST says that it is empty")
     func bodies() async throws {
-        let received = Mutex<[UInt8]>([])
+        let received = Locked<[UInt8]>([])
         let server = try TestServer { peer in
             while let head = peer.readHead() {
                 let field = head.components(separatedBy: "\r\n").first { $0.hasPrefix("Content-Length: ") }

@@ -40,7 +40,7 @@ import Testing
         let pieceCount = 512
         let piece = [UInt8](repeating: 7, count: 131_072)
         let stalled = Signal()
-        let finished = Mutex(false)
+        let finished = Locked(false)
         let server = try TestServer { peer in
             guard peer.readHead() != nil else { return }
             peer.write("HTTP/1.1 200 OK\r\nContent-Length: \(pieceCount * piece.count)\r\n\r\n")

@@ -1,3 +1,4 @@
+import Base
 import Foundation
 import Synchronization
 
@@ -11,7 +12,7 @@ final class TestServer: Sendable {
 
     let port: Int
     private let listener: Int32
-    private let state = Mutex(State())
+    private let state = Locked(State())
 
     init(backlog: Int32 = 128, _ handler: @escaping @Sendable (TestPeer) -> Void) throws {
         listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
@@ -167,7 +168,7 @@ final class TestPeer {
 /// Something that is awaited by a test and set by a server's thread, or the other way round.
 final class Signal: Sendable {
     private let condition = NSCondition()
-    private let isSet = Mutex(false)
+    private let isSet = Locked(false)
 
     func set() {
         condition.lock()

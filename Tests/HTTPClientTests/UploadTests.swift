@@ -6,7 +6,7 @@ import Testing
 
 /// A source of `count` pieces that says when its task was ended.
 private func source(pieces count: Int, of piece: [UInt8]) -> ByteSource {
-    let given = Mutex(0)
+    let given = Locked(0)
     return ByteSource {
         await Task.yield()
         return given.withLock { given in
@@ -18,7 +18,7 @@ private func source(pieces count: Int, of piece: [UInt8]) -> ByteSource {
 
 /// Gives `first` and then nothing, until its task is cancelled.
 private func stuckSource(after first: [UInt8], stuck: Signal, ended: Signal) -> ByteSource {
-    let hasGiven = Mutex(false)
+    let hasGiven = Locked(false)
     return ByteSource {
         let isFirst = hasGiven.withLock { given in
             defer { given = true }
@@ -96,7 +96,7 @@ private func stuckSource(after first: [UInt8], stuck: Signal, ended: Signal) -> 
         let client = HTTPClient()
         defer { client.shutdown(); server.stop() }
         let piece = [UInt8](repeating: 1, count: 1_000_000)
-        let given = Mutex(0)
+        let given = Locked(0)
         let body = ClientBody.stream(
             length: 200 * piece.count,
             ByteSource {
@@ -189,8 +189,8 @@ private func stuckSource(after first: [UInt8], stuck: Signal, ended: Signal) -> 
         }
         let client = HTTPClient()
         defer { client.shutdown(); server.stop() }
-        let isAtRest = Mutex(false)
-        let first = Mutex<[UInt8]?>([1, 2, 3])
+        let isAtRest = Locked(false)
+        let first = Locked<[UInt8]?>([1, 2, 3])
         let source = ByteSource {
             if let piece = first.withLock({ first in
                 defer { first = nil }

@@ -9,9 +9,9 @@ final class TestServer: Sendable {
     let server: HTTPServer
     let metrics = Metrics()
     let gate = Gate()
-    let sinks = Mutex<[RecordingSink]>([])
-    let bytesStreamed = Mutex(0)
-    let piecesAsked = Mutex(0)
+    let sinks = Locked<[RecordingSink]>([])
+    let bytesStreamed = Locked(0)
+    let piecesAsked = Locked(0)
     static let region = (0..<1_000_000).map { UInt8(truncatingIfNeeded: $0 &* 31) }
 
     init(_ adjust: (inout ServerConfiguration) -> Void = { _ in }) throws {
@@ -56,7 +56,7 @@ final class TestServer: Sendable {
                 })
         }
         router.add(.get, "/pieces", "") { _ in
-            let count = Mutex(0)
+            let count = Locked(0)
             return .respond(
                 Response(
                     .ok,
@@ -83,7 +83,7 @@ final class TestServer: Sendable {
                         })))
         }
         router.add(.get, "/events", "") { _ in
-            let count = Mutex(0)
+            let count = Locked(0)
             return .respond(
                 .events {
                     count.withLock { count in
@@ -138,7 +138,7 @@ final class Gate: Sendable {
         var waiters: [CheckedContinuation<Void, Never>] = []
     }
 
-    private let state = Mutex(State())
+    private let state = Locked(State())
 
     func close() { state.withLock { $0.isOpen = false } }
 
@@ -171,7 +171,7 @@ final class RecordingSink: BodySink {
         var isAborted = false
     }
 
-    let seen = Mutex(Seen())
+    let seen = Locked(Seen())
 
     func receive(_ bytes: UnsafeRawBufferPointer) throws { seen.withLock { $0.bytes += bytes.count } }
 

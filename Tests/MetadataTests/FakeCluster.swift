@@ -26,7 +26,7 @@ final class FakeCluster: AcceptorGateway {
         var rivalCount = 0
     }
 
-    private let state = Mutex(State())
+    private let state = Locked(State())
 
     var readCount: Int { state.withLock { $0.readCount } }
 

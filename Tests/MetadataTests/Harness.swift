@@ -140,7 +140,7 @@ final class Harness: Sendable {
 
 /// A time that moves by hand.
 final class ManualClock: TimeSource {
-    private let time = Mutex(Timestamp(nanoseconds: 1_700_000_000_000_000_000))
+    private let time = Locked(Timestamp(nanoseconds: 1_700_000_000_000_000_000))
 
     func now() -> Timestamp { time.withLock { $0 } }
 

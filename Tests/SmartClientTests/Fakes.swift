@@ -27,7 +27,7 @@ final class FakeNodes: ReplicaTransport {
         var underWayMax = 0
     }
 
-    private let state = Mutex(State())
+    private let state = Locked(State())
 
     func set(_ replica: String, _ manner: Manner) { state.withLock { $0.manners[replica] = manner } }
 

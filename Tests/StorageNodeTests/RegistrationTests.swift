@@ -20,7 +20,7 @@ struct RegistrationTests {
             var heartbeats: [HeartbeatRequest] = []
         }
 
-        let state = Mutex(State())
+        let state = Locked(State())
 
         func register(_ request: RegisterNodeRequest) async throws {
             try state.withLock { state in

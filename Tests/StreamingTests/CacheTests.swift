@@ -52,7 +52,7 @@ import Testing
 
     @Test("a value past its lifetime is loaded anew, and serves on while that is not possible")
     func lifetime() async throws {
-        let now = Mutex(ContinuousClock.now)
+        let now = Locked(ContinuousClock.now)
         let cache = CoalescingCache<Int, String>(
             costMax: 10, lifetime: .seconds(5), grace: .seconds(60), clock: { now.withLock { $0 } }, cost: { _ in 1 })
         let load: @Sendable (Result<String, Failure>) async throws -> String = { result in

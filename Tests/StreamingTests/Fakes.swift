@@ -19,7 +19,7 @@ final class FakeVideo: LayoutSource, ChunkSource {
 
     let id: VideoID
     let bytes: [ChunkStream: [UInt8]]
-    private let state: Mutex<State>
+    private let state: Locked<State>
 
     /// Two segments after an initialization segment of 100 bytes; `source` and `original` in chunks of `chunkBytes`.
     init(segmentBytes: Int = 1000, chunkBytes: Int = 300, original: OriginalMessage? = nil) {
@@ -61,7 +61,7 @@ final class FakeVideo: LayoutSource, ChunkSource {
             renditions: [rendition], streams: streams)
         self.id = id
         self.bytes = bytes
-        state = Mutex(State(layout: layout, chunks: chunks))
+        state = Locked(State(layout: layout, chunks: chunks))
     }
 
     static func original(_ bytes: [UInt8], filename: String = "holiday.mp4", type: String = "video/mp4")
@@ -120,8 +120,11 @@ struct TestOrigin {
     init(router: Router) { self.router = router }
 
     init(_ video: FakeVideo, cacheBytes: Int = 1_000_000, cachedAssetBytesMax: Int = 1_000_000) throws {
+        // Time stands still, so that a slow machine does not make a layout stale.
+        let now = ContinuousClock.now
         let origin = StreamingOrigin(
-            layouts: video, chunks: video, cacheBytes: cacheBytes, cachedAssetBytesMax: cachedAssetBytesMax)
+            layouts: video, chunks: video, cacheBytes: cacheBytes, cachedAssetBytesMax: cachedAssetBytesMax,
+            clock: { now })
         let configuration = try StreamingConfiguration(settings: Settings(environment: [:]))
         var router = Router()
         StreamingService(configuration: configuration, origin: origin).addRoutes(to: &router)

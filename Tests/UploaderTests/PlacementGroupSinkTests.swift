@@ -22,7 +22,7 @@ private final class FakeNodes: ChunkNodes {
         var puts = 0
     }
 
-    let state = Mutex(State())
+    let state = Locked(State())
 
     func put(_ id: ChunkID, _ bytes: [UInt8], ballot: Ballot, value: ChunkValue, on node: GroupMember) async throws {
         let behaviour = state.withLock { state in

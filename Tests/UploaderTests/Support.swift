@@ -53,7 +53,7 @@ final class MemorySink: ChunkSink {
         var mendCount = 0
     }
 
-    private let state = Mutex(State())
+    private let state = Locked(State())
     private let gate: (@Sendable (OutgoingChunk) async throws -> Void)?
 
     /// - Parameter gate: passed by each chunk before it counts as stored.
@@ -91,7 +91,7 @@ final class MemoryCatalog: UploadCatalog {
         var isAway = false
     }
 
-    let state = Mutex(State())
+    let state = Locked(State())
 
     static let group = PlacementGroupMessage(
         id: "group-1",
@@ -141,7 +141,7 @@ final class MemoryCatalog: UploadCatalog {
 
 /// A form that gives these events, and then ends or throws.
 func form(_ events: [FormStream.Event], then error: (any Error)? = nil) -> FormStream {
-    let rest = Mutex(events[...])
+    let rest = Locked(events[...])
     return FormStream {
         let next = rest.withLock { $0.popFirst() }
         if next == nil, let error { throw error }

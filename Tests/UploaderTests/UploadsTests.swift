@@ -122,7 +122,7 @@ import UploaderAPI
     func queue() async throws {
         let bytes = try await Clip.bytes()
         let (gate, open) = AsyncStream.makeStream(of: Void.self)
-        let isOpen = Mutex(false)
+        let isOpen = Locked(false)
         let wait = Task { for await _ in gate {} }
         let sink = MemorySink { _ in if !isOpen.withLock({ $0 }) { await wait.value } }
         let uploads = try uploads(sink, concurrent: 1)
@@ -141,8 +141,8 @@ import UploaderAPI
 
     @Test("progress only grows, from chunk to chunk")
     func progress() async throws {
-        let seen = Mutex<[Int]>([])
-        let box = Mutex<(uploads: Uploads, id: String)?>(nil)
+        let seen = Locked<[Int]>([])
+        let box = Locked<(uploads: Uploads, id: String)?>(nil)
         let sink = MemorySink { _ in
             if let (uploads, id) = box.withLock({ $0 }), let session = uploads.sessions.session(id) {
                 seen.withLock { $0.append(session.progress) }

@@ -63,9 +63,9 @@ struct Site {
 
 /// Gives the pieces in order, and counts how many were asked for.
 final class PieceSource: Sendable {
-    private let state: Mutex<(pieces: ArraySlice<[UInt8]>, taken: Int)>
+    private let state: Locked<(pieces: ArraySlice<[UInt8]>, taken: Int)>
 
-    init(_ pieces: [[UInt8]]) { state = Mutex((pieces[...], 0)) }
+    init(_ pieces: [[UInt8]]) { state = Locked((pieces[...], 0)) }
 
     var taken: Int { state.withLock { $0.taken } }
 
@@ -85,7 +85,7 @@ final class FakeNetwork: Upstream {
     static let nobodyAnswers = HTTPClientError(.connection, "connection refused")
 
     private let answer: Answer
-    private let seen = Mutex<[ClientRequest]>([])
+    private let seen = Locked<[ClientRequest]>([])
 
     init(answer: @escaping Answer) { self.answer = answer }
 

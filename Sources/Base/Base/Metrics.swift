@@ -8,7 +8,7 @@ package final class Metrics: Sendable {
         var lines: [@Sendable (_ name: String) -> String]
     }
 
-    private let families = Mutex<[(name: String, family: Family)]>([])
+    private let families = Locked<[(name: String, family: Family)]>([])
 
     package init() {}
 

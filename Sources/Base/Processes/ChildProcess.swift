@@ -1,3 +1,4 @@
+import Base
 import Dispatch
 import Glibc
 import Synchronization
@@ -30,7 +31,7 @@ package final class ChildProcess: Sendable {
     private let output: PipeReader
     private let errorDescriptor: Int32
     private let pidfd: Int32
-    private let state = Mutex(State())
+    private let state = Locked(State())
 
     /// Runs the command and `body` beside it, and returns only once the child is gone: it is ended when `body` throws,
     /// returns before it, or the task is cancelled.

@@ -1,3 +1,4 @@
+import Base
 import Glibc
 import Synchronization
 
@@ -19,7 +20,7 @@ final class PipeReader: Sendable {
     }
 
     private let descriptor: Int32
-    private let state = Mutex(State())
+    private let state = Locked(State())
 
     init(descriptor: Int32) { self.descriptor = descriptor }
 

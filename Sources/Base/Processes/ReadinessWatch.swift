@@ -1,3 +1,4 @@
+import Base
 import CPlatform
 import Foundation
 import Synchronization
@@ -17,7 +18,7 @@ final class ReadinessWatch: Sendable {
         var watches: [Token: (descriptor: Int32, onReadable: @Sendable () -> Void)] = [:]
     }
 
-    private let state = Mutex(State())
+    private let state = Locked(State())
     /// A byte here makes the thread look at `state` again.
     private let wakeUp: (read: Int32, write: Int32)
 

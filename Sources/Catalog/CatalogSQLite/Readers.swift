@@ -1,3 +1,4 @@
+import Base
 import Catalog
 import Dispatch
 import Synchronization
@@ -42,7 +43,7 @@ final class Readers: Sendable {
         }
     }
 
-    private let state: Mutex<State>
+    private let state: Locked<State>
 
     init(path: String, count: Int) throws(CatalogError) {
         var idle: [Reader] = []
@@ -51,7 +52,7 @@ final class Readers: Sendable {
             try connection.script("PRAGMA query_only = 1")
             idle.append(Reader(connection: connection, queue: DispatchQueue(label: "catalog.reader.\(index)")))
         }
-        state = Mutex(State(idle: idle))
+        state = Locked(State(idle: idle))
     }
 
     /// Runs `body` over one moment of the catalog.

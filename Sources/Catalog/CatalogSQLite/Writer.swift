@@ -1,3 +1,4 @@
+import Base
 import Catalog
 import Dispatch
 import Synchronization
@@ -32,9 +33,9 @@ final class Writer: Sendable {
     let commits = Atomic<Int>(0)
 
     private let queue = DispatchQueue(label: "catalog.writer")
-    private let state: Mutex<State>
+    private let state: Locked<State>
 
-    init(_ connection: Connection) { state = Mutex(State(connection: connection)) }
+    init(_ connection: Connection) { state = Locked(State(connection: connection)) }
 
     /// Runs `body` in a transaction, and returns when it is durable.
     func write<Value: Sendable>(

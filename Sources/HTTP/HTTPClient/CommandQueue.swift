@@ -70,7 +70,7 @@ final class CommandQueue: Sendable {
     }
 
     let multi: MultiHandle
-    private let state = Mutex(State())
+    private let state = Locked(State())
 
     init(multi: MultiHandle) { self.multi = multi }
 

@@ -4,7 +4,7 @@ import Synchronization
 
 /// The thread that a client's ``Driver`` runs on.
 final class DriverThread: Sendable {
-    private let thread: Mutex<pthread_t?>
+    private let thread: Locked<pthread_t?>
 
     init(_ queue: CommandQueue) {
         var thread = pthread_t()
@@ -17,7 +17,7 @@ final class DriverThread: Sendable {
                 return nil
             }, context.toOpaque())
         precondition(failure == 0, "no thread for the HTTP client: \(String(cString: strerror(failure)))")
-        self.thread = Mutex(thread)
+        self.thread = Locked(thread)
     }
 
     /// Waits for the thread to end, once; does nothing on the thread itself, which then cleans up alone.

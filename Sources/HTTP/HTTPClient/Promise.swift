@@ -1,3 +1,4 @@
+import Base
 import Synchronization
 
 /// A result that one side gives once and the other waits for once. Waiting does not end by itself when the task is
@@ -9,7 +10,7 @@ final class Promise<Value: Sendable>: Sendable {
         case given(Result<Value, any Error>)
     }
 
-    private let state = Mutex(State.empty)
+    private let state = Locked(State.empty)
 
     var result: Result<Value, any Error> {
         get async {

@@ -34,7 +34,7 @@ final class RequestFeed: Sendable {
     let length: Int?
     private let source: ByteSource
     private let wakeDriver: @Sendable () -> Void
-    private let state = Mutex(State())
+    private let state = Locked(State())
 
     init(_ source: ByteSource, length: Int?, wakeDriver: @escaping @Sendable () -> Void) {
         self.source = source

@@ -24,7 +24,7 @@ final class ResponsePipe: Sendable {
     }
 
     let head = Promise<ResponseHead>()
-    private let state = Mutex(State())
+    private let state = Locked(State())
 
     /// The driver's: takes the bytes, or refuses them all because enough wait.
     func offer(_ bytes: UnsafeRawBufferPointer) -> Bool {

@@ -1,3 +1,4 @@
+import Base
 import Synchronization
 
 /// Hands elements from a thread that must not block to a task, and says when the thread should pause.
@@ -22,7 +23,7 @@ final class BackpressureChannel<Element: Sendable>: Sendable {
         case wait
     }
 
-    private let state = Mutex(State())
+    private let state = Locked(State())
     private let highWater: Int
     private let onDrained: @Sendable () -> Void
 

@@ -1,3 +1,4 @@
+import Base
 import CPlatform
 import Glibc
 import Synchronization
@@ -25,25 +26,26 @@ final class ConnectionRecord: Sendable {
     }
 
     private let descriptor: Int32
-    private let isOpen = Mutex(true)
+    private let isOpen = Locked(true)
     /// The phase in the low bits, above them a number that grows with every change: one store on the hot path.
     private let phaseAndTurn = Atomic<Int>(Phase.awaitingHead.rawValue)
-    /// The request under way, so that a stopping server can find it.
-    private let current = Mutex<Exchange?>(nil)
+    /// The request under way that is answered later, so that a stopping server can find it.
+    private let current = Locked<Exchange?>(nil)
     /// The guard's own notes; only its thread looks at them.
-    let mark = Mutex<Mark?>(nil)
+    let mark = Locked<Mark?>(nil)
 
     init(descriptor: Int32) { self.descriptor = descriptor }
 
-    func begin(_ exchange: Exchange) {
-        current.withLock { $0 = exchange }
-        enter(.working)
-    }
+    func begin(_ exchange: Exchange) { current.withLock { $0 = exchange } }
 
+    /// The request is over.
     func end() {
         current.withLock { $0 = nil }
         enter(.awaitingHead)
     }
+
+    /// Whether a request is under way.
+    var isBusy: Bool { phaseAndTurn.load(ordering: .relaxed) & 3 != Phase.awaitingHead.rawValue }
 
     var exchange: Exchange? { current.withLock { $0 } }
 
@@ -87,7 +89,7 @@ final class ConnectionRecord: Sendable {
 /// averaged over the idle timeout, while it is its turn.
 final class SlowClientGuard: Sendable {
     private let configuration: ServerConfiguration
-    private let connections = Mutex<[ObjectIdentifier: ConnectionRecord]>([:])
+    private let connections = Locked<[ObjectIdentifier: ConnectionRecord]>([:])
     private let onDrop: @Sendable () -> Void
 
     init(configuration: ServerConfiguration, onDrop: @escaping @Sendable () -> Void) {
@@ -96,6 +98,8 @@ final class SlowClientGuard: Sendable {
     }
 
     var connectionCount: Int { connections.withLock { $0.count } }
+
+    var isIdle: Bool { !connections.withLock { $0.values.contains(where: \.isBusy) } }
 
     var exchangesUnderWay: [Exchange] {
         connections.withLock { Array($0.values) }.compactMap(\.exchange)

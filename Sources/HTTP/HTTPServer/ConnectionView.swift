@@ -6,9 +6,12 @@ import HTTPTypes
 struct ConnectionView: RequestView {
     let connection: OpaquePointer
     let method: HTTPMethod
-    let path: String
+    /// The path as the library gave it.
+    let url: UnsafePointer<CChar>
     let id: String
     var parameters = PathParameters()
+
+    var path: String { String(cString: url) }
 
     var contentLength: Int? { header("Content-Length").flatMap { Int($0) } }
 

@@ -31,14 +31,14 @@ final class Exchange: Sendable {
 
     let id: String
     let log: Logger
-    private let state: Mutex<State>
+    private let state: Locked<State>
     private let record: ConnectionRecord
 
     init(id: String, connection: OpaquePointer, record: ConnectionRecord, log: Logger) {
         self.id = id
         self.log = log
         self.record = record
-        state = Mutex(State(connection: connection))
+        state = Locked(State(connection: connection))
     }
 
     /// The answer, when it is known. Called by the connection's own thread, which then sends it.

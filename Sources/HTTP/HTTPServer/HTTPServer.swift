@@ -4,8 +4,8 @@ import Glibc
 import HTTPTypes
 import Synchronization
 
-/// An HTTP/1.1 server over libmicrohttpd: a few threads with epoll, each parsing, answering and sending for many
-/// connections. What cannot be answered at once suspends its connection and holds no thread.
+/// An HTTP/1.1 server over libmicrohttpd: a few threads with epoll, each with a listening socket of its own, parsing,
+/// answering and sending for many connections. What cannot be answered at once suspends its connection and holds no thread.
 package final class HTTPServer: Sendable {
     /// Memory of a connection: the head, and the window through which bodies come and go.
     private static let connectionBytes = 32 * ByteCount.kibibyte
@@ -14,7 +14,8 @@ package final class HTTPServer: Sendable {
     package let port: Int
 
     private let core: ServerCore
-    private let daemon: Mutex<Daemon?>
+    /// One a thread: the library's own pool leaves most connections to whichever thread wakes first.
+    private let daemons: Locked<[Daemon]>
     private let sweeper: Sweeper
 
     /// The library's handle; the mutex around it is its lock.
@@ -27,36 +28,42 @@ package final class HTTPServer: Sendable {
     /// Opens the port and begins to answer.
     /// - Throws: ``Failure`` that names the port and why it cannot be opened.
     package init(configuration: ServerConfiguration, router: Router, metrics: Metrics, log: Logger) throws(Failure) {
-        let socket = try ListeningSocket(host: configuration.host, port: configuration.port)
         let core = ServerCore(configuration: configuration, router: router, metrics: metrics, log: log)
-        guard let daemon = Self.start(core, on: socket.descriptor) else {
-            close(socket.descriptor)
-            throw Failure(.internal, "the HTTP server on port \(socket.port) did not start")
-        }
-        port = socket.port
+        let sockets = try ListeningSocket.group(
+            host: configuration.host, port: configuration.port, count: configuration.threads)
+        let started = sockets.compactMap { Self.start(core, on: $0.descriptor) }
+        port = sockets[0].port
         self.core = core
-        self.daemon = Mutex(daemon)
+        daemons = Locked(started)
         sweeper = Sweeper(core)
+        guard started.count == sockets.count else {
+            stop()
+            throw Failure(.internal, "the HTTP server on port \(port) did not start")
+        }
     }
 
     /// Takes no more connections, finishes what is being answered (for as long as the configuration says), and ends.
     /// Idempotent. Blocks: call it from a thread of your own.
     package func stop() {
-        let taken = daemon.withLock { daemon -> Daemon? in
-            defer { daemon = nil }
-            return daemon
+        let taken = daemons.withLock { daemons in
+            defer { daemons = [] }
+            return daemons
         }
-        guard let taken else { return }
+        guard !taken.isEmpty else { return }
         sweeper.stop()
         core.beginStopping()
-        let socket = MHD_quiesce_daemon(taken.handle)
-        if socket >= 0 { close(socket) }
-        wait(seconds: core.configuration.drainSeconds) { core.slowClients.exchangesUnderWay.isEmpty }
+        for daemon in taken {
+            let socket = MHD_quiesce_daemon(daemon.handle)
+            if socket >= 0 { close(socket) }
+        }
+        wait(seconds: core.configuration.drainSeconds) { core.slowClients.isIdle }
         // The library must not be stopped while a connection is suspended.
         for exchange in core.slowClients.exchangesUnderWay { exchange.forceEnd() }
         wait(seconds: 1) { core.slowClients.exchangesUnderWay.isEmpty }
-        MHD_stop_daemon(taken.handle)
-        taken.context.release()
+        for daemon in taken {
+            MHD_stop_daemon(daemon.handle)
+            daemon.context.release()
+        }
     }
 
     private func wait(seconds: Double, until isDone: () -> Bool) {
@@ -82,8 +89,7 @@ package final class HTTPServer: Sendable {
         let configuration = core.configuration
         let options: [MHD_OptionItem] = [
             item(.LISTEN_SOCKET, Int(socket)),
-            item(.THREAD_POOL_SIZE, configuration.threads),
-            item(.CONNECTION_LIMIT, max(configuration.connectionsMax, configuration.threads)),
+            item(.CONNECTION_LIMIT, max(configuration.connectionsMax / configuration.threads, 1)),
             item(.CONNECTION_MEMORY_LIMIT, connectionBytes),
             item(.CONNECTION_MEMORY_INCREMENT, connectionBytes / 4),
             item(.SIGPIPE_HANDLED_BY_APP, 1),

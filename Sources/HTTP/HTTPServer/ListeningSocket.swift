@@ -8,7 +8,24 @@ struct ListeningSocket {
 
     private static let backlog: Int32 = 1_024
 
-    init(host: String, port: Int) throws(Failure) {
+    /// Sockets that share one port, among which the kernel spreads the connections.
+    static func group(host: String, port: Int, count: Int) throws(Failure) -> [ListeningSocket] {
+        // Two programs that both share their ports would not notice each other, so one that does not goes first.
+        let probe = try ListeningSocket(host: host, port: port, isShared: false)
+        close(probe.descriptor)
+        var sockets: [ListeningSocket] = []
+        do {
+            for _ in 0..<max(count, 1) {
+                sockets.append(try ListeningSocket(host: host, port: probe.port, isShared: true))
+            }
+            return sockets
+        } catch {
+            for socket in sockets { close(socket.descriptor) }
+            throw error
+        }
+    }
+
+    private init(host: String, port: Int, isShared: Bool) throws(Failure) {
         var hints = addrinfo()
         hints.ai_family = AF_UNSPEC
         hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
@@ -24,6 +41,7 @@ struct ListeningSocket {
         guard socket >= 0 else { throw Failure(.internal, "no socket could be opened: \(Self.reason(errno))") }
         var yes: Int32 = 1
         setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, socklen_t(MemoryLayout<Int32>.size))
+        if isShared { setsockopt(socket, SOL_SOCKET, SO_REUSEPORT, &yes, socklen_t(MemoryLayout<Int32>.size)) }
         guard bind(socket, address.pointee.ai_addr, address.pointee.ai_addrlen) == 0, listen(socket, Self.backlog) == 0
         else {
             let code = errno

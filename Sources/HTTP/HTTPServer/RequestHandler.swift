@@ -4,6 +4,8 @@ import Glibc
 import HTTPTypes
 
 /// Serves one request on the connection's own thread: finds the handler, feeds it the body, sends its answer.
+///
+/// What can be answered at once never leaves this object; only what is answered later gets an ``Exchange``.
 final class RequestHandler {
     /// What is still to come of a body that nobody wants is read up to this, so that the connection can be kept; above
     /// it the answer is sent at once and the connection closed.
@@ -14,12 +16,16 @@ final class RequestHandler {
     private let server: ServerCore
     private let connection: OpaquePointer
     private let record: ConnectionRecord
-    private let exchange: Exchange
+    private let id: String
     private let began = ServerCore.monotonicSeconds()
-    private var receiver: BodyReceiver?
     private var contentLength: Int?
+    private var hasBody = false
     private var origin: String?
     private var status = 0
+    /// The answer, where the head was enough to know it.
+    private var immediate: Response?
+    private var exchange: Exchange?
+    private var receiver: BodyReceiver?
     /// Bytes dropped since the answer was sent early; nil while it was not.
     private var lingered: Int?
 
@@ -27,54 +33,36 @@ final class RequestHandler {
         self.server = server
         self.connection = connection
         self.record = record
-        let id = Self.requestID(of: connection) ?? server.makeRequestID()
-        exchange = Exchange(id: id, connection: connection, record: record, log: server.log)
-        record.begin(exchange)
+        id = Self.requestID(of: connection) ?? server.makeRequestID()
     }
 
     /// The head is complete.
     func begin(url: UnsafePointer<CChar>, method: UnsafePointer<CChar>) -> MHD_Result {
-        let path = String(cString: url)
-        let reply: Reply
-        let hasBody: Bool
+        record.enter(.working)
         do {
-            guard let method = HTTPMethod(rawValue: String(cString: method)) else {
-                return send(
+            guard let known = HTTPMethod(name: method) else {
+                return answerHead(
                     .detail(HTTPStatus(501), "the method \(String(cString: method).prefix(20)) is not known here"))
             }
-            var view = ConnectionView(connection: connection, method: method, path: path, id: exchange.id)
+            var view = ConnectionView(connection: connection, method: known, url: url, id: id)
             origin = view.header("Origin").flatMap { server.allowedOrigin($0, host: view.header("Host")) }
-            contentLength = view.contentLength
-            hasBody = (contentLength ?? 0) > 0 || view.header("Transfer-Encoding") != nil
+            if known != .get, known != .head {
+                contentLength = view.contentLength
+                hasBody = (contentLength ?? 0) > 0 || view.header("Transfer-Encoding") != nil
+            }
             guard vstack_mhd_header_size(connection) <= server.configuration.headerBytesMax else {
                 let limit = ByteCount.text(server.configuration.headerBytesMax)
                 return answerHead(.detail(.headersTooLarge, "the request's header fields are larger than \(limit)"))
             }
-            reply = try server.reply(to: &view)
+            let reply = try server.reply(to: &view)
             if case .respond(let response) = reply { return answerHead(response) }
             record.enter(hasBody ? .receiving : .working)
             receiver = try BodyReceiver(
-                reply, connection: connection, contentLength: contentLength, exchange: exchange)
+                reply, connection: connection, contentLength: contentLength, exchange: beginExchange())
             return .YES
         } catch {
             return answerHead(failure(error))
         }
-    }
-
-    /// Answers a request whose body, if it has one, nobody wants.
-    private func answerHead(_ response: Response) -> MHD_Result {
-        // A client that waits for leave to send its body gets the answer instead, and the library closes.
-        if MHD_lookup_connection_value(connection, .HEADER_KIND, "Expect") != nil { return send(response) }
-        exchange.complete(.success(response))
-        if isBodyAnnounced {
-            record.enter(.receiving)
-            if isTooLongToDrain(of: contentLength) {
-                answerEarly()
-                return .YES
-            }
-        }
-        receiver = try? BodyReceiver(.respond(response), connection: connection, contentLength: nil, exchange: exchange)
-        return .YES
     }
 
     /// A piece of the body.
@@ -83,19 +71,27 @@ final class RequestHandler {
             self.lingered = lingered + bytes.count
             return lingered > Self.lingerBytesMax ? .NO : .YES
         }
-        guard let receiver else { return .NO }
+        guard let receiver, let exchange else {
+            // GET and HEAD have no use for a body, and an answered request none for the rest of its own.
+            return immediate == nil ? .NO : .YES
+        }
         do { try receiver.receive(bytes) } catch {
             receiver.cancel(error)
             exchange.complete(.success(failure(error)))
         }
         let remaining = contentLength.map { $0 - receiver.bytesReceived }
-        if exchange.hasResponse, isTooLongToDrain(of: remaining) { answerEarly() }
+        if isTooLongToDrain(of: remaining), let response = exchange.takeResponse() { answerEarly(response) }
         return .YES
     }
 
     /// The request is complete; called again after every resume until there is an answer.
     func endOfRequest() -> MHD_Result {
         if lingered != nil { return .NO }
+        if let immediate {
+            self.immediate = nil
+            return send(immediate)
+        }
+        guard let exchange else { return .NO }
         if let receiver {
             self.receiver = nil
             record.enter(.working)
@@ -110,32 +106,48 @@ final class RequestHandler {
 
     /// The library has finished with the request, for whatever reason.
     func completed() {
-        exchange.disconnect()
+        exchange?.disconnect()
         receiver?.cancel(Failure(.timeout, "the client left before the body was complete"))
         receiver = nil
         record.end()
         server.metrics.record(status: status, seconds: ServerCore.monotonicSeconds() - began)
     }
 
-    private var isBodyAnnounced: Bool {
-        (contentLength ?? 0) > 0 || MHD_lookup_connection_value(connection, .HEADER_KIND, "Transfer-Encoding") != nil
+    /// Answers a request whose body, if it has one, nobody wants.
+    private func answerHead(_ response: Response) -> MHD_Result {
+        // The library closes a connection that is answered in the first callback, so this waits for the second.
+        immediate = response
+        guard hasBody else { return .YES }
+        // A client that waits for leave to send its body gets the answer instead.
+        if MHD_lookup_connection_value(connection, .HEADER_KIND, "Expect") != nil {
+            immediate = nil
+            return send(response)
+        }
+        record.enter(.receiving)
+        if isTooLongToDrain(of: contentLength) { answerEarly(response) }
+        return .YES
     }
 
     private func isTooLongToDrain(of remaining: Int?) -> Bool { (remaining ?? Int.max) > Self.drainBytesMax }
 
+    private func beginExchange() -> Exchange {
+        let exchange = Exchange(id: id, connection: connection, record: record, log: server.log)
+        record.begin(exchange)
+        self.exchange = exchange
+        return exchange
+    }
+
     private func failure(_ error: any Error) -> Response {
         let response = Response.failure(error)
-        if response.status.code >= 500 {
-            server.log.error("request failed", ["error": "\(error)", "request_id": exchange.id])
-        }
+        if response.status.code >= 500 { server.log.error("request failed", ["error": "\(error)", "request_id": id]) }
         return response
     }
 
     private func send(_ response: Response) -> MHD_Result {
         status = response.status.code
-        guard let made = ResponseWriter.make(response, for: exchange) else { return .NO }
+        guard let made = ResponseWriter.make(response, exchange: { exchange ?? beginExchange() }) else { return .NO }
         defer { MHD_destroy_response(made) }
-        MHD_add_response_header(made, "X-Request-ID", exchange.id)
+        MHD_add_response_header(made, "X-Request-ID", id)
         if server.isStopping { MHD_add_response_header(made, "Connection", "close") }
         if let origin {
             for (name, value) in CrossOriginPolicy.headers(for: origin) { MHD_add_response_header(made, name, value) }
@@ -146,13 +158,15 @@ final class RequestHandler {
 
     /// Answers while the body is still coming, which the library cannot: the bytes are written to the socket here, and
     /// the rest of the body is dropped until the client closes or has been given time to.
-    private func answerEarly() {
+    private func answerEarly(_ response: Response) {
         lingered = 0
+        immediate = nil
         receiver?.cancel(Failure(.invalidArgument, "the request was answered before its body was complete"))
-        guard let response = exchange.takeResponse(), case .bytes(let body) = response.body else { return }
         status = response.status.code
-        var head = "HTTP/1.1 \(response.status) Error\r\nConnection: close\r\nContent-Length: \(body.count)\r\n"
-        head += "X-Request-ID: \(exchange.id)\r\n"
+        var body: [UInt8] = []
+        if case .bytes(let bytes) = response.body { body = bytes }
+        var head = "HTTP/1.1 \(response.status) \(String(cString: MHD_get_reason_phrase_for(UInt32(status))))\r\n"
+        head += "Connection: close\r\nContent-Length: \(body.count)\r\nX-Request-ID: \(id)\r\n"
         var headers = Array(response.headers)
         if let origin { headers += CrossOriginPolicy.headers(for: origin) }
         for (name, value) in headers { head += "\(name): \(value)\r\n" }
@@ -174,5 +188,18 @@ final class RequestHandler {
                 || byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_") || byte == UInt8(ascii: ".")
         }
         return isPlain ? String(cString: value) : nil
+    }
+}
+
+extension HTTPMethod {
+    /// The method of that name, compared without making a string.
+    fileprivate init?(name: UnsafePointer<CChar>) {
+        // GET first: it is nearly all of them.
+        for method in [HTTPMethod.get, .head, .put, .post, .delete, .patch, .options]
+        where strcmp(name, method.rawValue) == 0 {
+            self = method
+            return
+        }
+        return nil
     }
 }

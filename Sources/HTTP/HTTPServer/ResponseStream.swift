@@ -21,7 +21,7 @@ final class ResponseStream: Sendable {
         var fetch: Task<Void, Never>?
     }
 
-    private let state = Mutex(State())
+    private let state = Locked(State())
     private let source: ByteSource
     private let exchange: Exchange
 

@@ -7,15 +7,15 @@ enum ResponseWriter {
     /// Bodies up to this are copied into the library's memory; larger ones are kept alive instead.
     private static let copyBytesMax = 16 * ByteCount.kibibyte
 
-    /// - Parameter exchange: suspended and resumed by a streamed body.
+    /// - Parameter exchange: gives what a streamed body suspends and resumes; not asked for other bodies.
     /// - Returns: a response the caller must destroy after queueing it; nil when memory is out.
-    static func make(_ response: Response, for exchange: Exchange) -> OpaquePointer? {
+    static func make(_ response: Response, exchange: () -> Exchange) -> OpaquePointer? {
         guard let made = body(response.body, exchange) else { return nil }
         for (name, value) in response.headers { MHD_add_response_header(made, name, value) }
         return made
     }
 
-    private static func body(_ body: ResponseBody, _ exchange: Exchange) -> OpaquePointer? {
+    private static func body(_ body: ResponseBody, _ exchange: () -> Exchange) -> OpaquePointer? {
         switch body {
         case .empty: return MHD_create_response_from_buffer(0, nil, .RESPMEM_PERSISTENT)
         case .bytes(let bytes) where bytes.count <= copyBytesMax:
@@ -25,7 +25,7 @@ enum ResponseWriter {
             }
         case .bytes(let bytes): return region(MemoryRegion(copying: bytes))
         case .region(let memory): return region(memory)
-        case .stream(let length, let source): return stream(length, source, exchange)
+        case .stream(let length, let source): return stream(length, source, exchange())
         }
     }
 

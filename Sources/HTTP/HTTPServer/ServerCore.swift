@@ -34,7 +34,8 @@ final class ServerCore: Sendable {
 
     /// What the request's route says, or what the server itself says where there is none.
     func reply(to view: inout ConnectionView) throws -> Reply {
-        switch router.match(view.method, view.path) {
+        let path = UnsafeRawBufferPointer(start: view.url, count: strlen(view.url)).assumingMemoryBound(to: UInt8.self)
+        switch router.match(view.method, path) {
         case .found(let handler, let parameters):
             view.parameters = parameters
             return try handler(view)

@@ -21,14 +21,16 @@ package struct Router: Sendable {
         package let summary: String
     }
 
+    /// A place in the tree of segments. Built once, then only read.
     private final class Node: Sendable {
-        let literals: [String: Node]
+        /// Few a place, so a walk over them is faster than hashing.
+        let literals: [(text: [UInt8], node: Node)]
         let placeholder: (name: String, node: Node)?
         let rest: (name: String, handlers: [HTTPMethod: Handler])?
         let handlers: [HTTPMethod: Handler]
 
         init(
-            literals: [String: Node], placeholder: (name: String, node: Node)?,
+            literals: [(text: [UInt8], node: Node)], placeholder: (name: String, node: Node)?,
             rest: (name: String, handlers: [HTTPMethod: Handler])?, handlers: [HTTPMethod: Handler]
         ) {
             self.literals = literals
@@ -40,7 +42,7 @@ package struct Router: Sendable {
 
     /// Every route, in order of registration.
     package private(set) var routes: [Route] = []
-    private var root = Node(literals: [:], placeholder: nil, rest: nil, handlers: [:])
+    private var root = Node(literals: [], placeholder: nil, rest: nil, handlers: [:])
 
     package init() {}
 
@@ -80,8 +82,14 @@ package struct Router: Sendable {
     /// - Parameter path: as it came, still percent-encoded, so that an encoded slash cannot forge a segment; what is
     ///   captured is decoded. A trailing slash is ignored.
     package func match(_ method: HTTPMethod, _ path: String) -> Match {
+        var path = path
+        return path.withUTF8 { match(method, $0) }
+    }
+
+    /// The same for a path that lies in memory as UTF-8.
+    package func match(_ method: HTTPMethod, _ path: UnsafeBufferPointer<UInt8>) -> Match {
         var captured: [(name: String, value: String)] = []
-        guard let handlers = Self.find(Self.segments(of: path)[...], root, &captured) else { return .notFound }
+        guard let handlers = Self.find(path[...], root, &captured) else { return .notFound }
         let parameters = PathParameters(captured)
         if let handler = handlers[method] { return .found(handler, parameters) }
         if method == .head, let handler = handlers[.get] { return .found(handler, parameters) }
@@ -93,22 +101,31 @@ package struct Router: Sendable {
     private static func segments(of path: String) -> [Substring] { path.split(separator: "/") }
 
     private static func find(
-        _ segments: ArraySlice<Substring>, _ node: Node, _ captured: inout [(name: String, value: String)]
+        _ path: Slice<UnsafeBufferPointer<UInt8>>, _ node: Node, _ captured: inout [(name: String, value: String)]
     ) -> [HTTPMethod: Handler]? {
-        guard let segment = segments.first else { return node.handlers.isEmpty ? nil : node.handlers }
-        let remaining = segments.dropFirst()
-        let before = captured.count
-        if let next = node.literals[String(segment)], let found = find(remaining, next, &captured) { return found }
+        let slash = UInt8(ascii: "/")
+        guard let start = path.firstIndex(where: { $0 != slash }) else {
+            return node.handlers.isEmpty ? nil : node.handlers
+        }
+        let end = path[start...].firstIndex(of: slash) ?? path.endIndex
+        let segment = path[start..<end]
+        for (text, next) in node.literals where text.count == segment.count && text.elementsEqual(segment) {
+            if let found = find(path[end...], next, &captured) { return found }
+        }
         if let (name, next) = node.placeholder {
-            captured.append((name, PercentEncoding.decode(segment)))
-            if let found = find(remaining, next, &captured) { return found }
+            let before = captured.count
+            captured.append((name, decoded(segment)))
+            if let found = find(path[end...], next, &captured) { return found }
             captured.removeSubrange(before...)
         }
-        if let (name, handlers) = node.rest {
-            captured.append((name, PercentEncoding.decode(segments.joined(separator: "/"))))
-            return handlers
-        }
-        return nil
+        guard let (name, handlers) = node.rest else { return nil }
+        captured.append((name, decoded(path[start...])))
+        return handlers
+    }
+
+    private static func decoded(_ bytes: Slice<UnsafeBufferPointer<UInt8>>) -> String {
+        let text = String(decoding: bytes, as: UTF8.self)
+        return bytes.contains(UInt8(ascii: "%")) ? PercentEncoding.decode(text) : text
     }
 
     private static func inserting(
@@ -119,14 +136,17 @@ package struct Router: Sendable {
         var placeholder = node.placeholder
         var rest = node.rest
         var handlers = node.handlers
-        let empty = Node(literals: [:], placeholder: nil, rest: nil, handlers: [:])
+        let empty = Node(literals: [], placeholder: nil, rest: nil, handlers: [:])
         let remaining = segments.dropFirst()
         switch segments.first.map(Segment.init) {
         case nil:
             precondition(handlers[method] == nil, "two routes for \(method.rawValue) \(pattern)")
             handlers[method] = handler
         case .literal(let text):
-            literals[text] = inserting(handler, method, remaining, pattern, into: literals[text] ?? empty)
+            let bytes = Array(text.utf8)
+            let place = literals.firstIndex { $0.text == bytes }
+            let next = inserting(handler, method, remaining, pattern, into: place.map { literals[$0].node } ?? empty)
+            if let place { literals[place].node = next } else { literals.append((bytes, next)) }
         case .placeholder(let name):
             precondition(placeholder == nil || placeholder?.name == name, "\(pattern): another name at the same place")
             placeholder = (name, inserting(handler, method, remaining, pattern, into: placeholder?.node ?? empty))

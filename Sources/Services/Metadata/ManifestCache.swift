@@ -53,7 +53,7 @@ final class ManifestCache: Sendable {
     }
 
     private let sizeBytesMax: Int
-    private let state = Mutex(State())
+    private let state = Locked(State())
 
     /// - Parameter sizeBytesMax: bytes of manifests that are kept.
     init(sizeBytesMax: Int = 64 * ByteCount.mebibyte) { self.sizeBytesMax = sizeBytesMax }

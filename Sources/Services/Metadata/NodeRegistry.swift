@@ -6,12 +6,12 @@ import Synchronization
 
 /// The nodes as they are at this moment, for any thread.
 final class NodeRegistry: Sendable {
-    private let directory: Mutex<NodeDirectory>
+    private let directory: Locked<NodeDirectory>
     private let time: any TimeSource
 
     init(nodes: [Node], timeoutSec: Double, time: any TimeSource) {
         self.time = time
-        directory = Mutex(NodeDirectory(nodes: nodes, timeoutSec: timeoutSec, now: time.now()))
+        directory = Locked(NodeDirectory(nodes: nodes, timeoutSec: timeoutSec, now: time.now()))
     }
 
     /// Grows when a manifest that was rendered before could be out of date.

@@ -26,7 +26,7 @@ final class Reaper: Sendable {
     private let gateway: any AcceptorGateway
     private let interval: Duration
     private let logger = Logger("metadata-service")
-    private let state = Mutex(State())
+    private let state = Locked(State())
 
     /// - Parameter interval: time between two looks at what could not be deleted before.
     init(

@@ -1,3 +1,4 @@
+import Base
 import Foundation
 import Synchronization
 
@@ -26,7 +27,7 @@ final class DiskUsage: Sendable {
 
     private static let validity = Duration.seconds(1)
     private let probe: Probe
-    private let state = Mutex(State())
+    private let state = Locked(State())
 
     init(probe: @escaping Probe) { self.probe = probe }
 

@@ -18,7 +18,7 @@ package final class StorageNodeService: Service {
     let counters: StorageNodeCounters
     private let registry: (any NodeRegistry)?
     private let startedAt = ContinuousClock.now
-    private let heartbeats = Mutex<Task<Void, Never>?>(nil)
+    private let heartbeats = Locked<Task<Void, Never>?>(nil)
     private let log = Logger("storage-node")
 
     /// Opens the store in the configuration's data directory; reads its whole log.

@@ -25,7 +25,7 @@ final class CoalescingCache<Key: Hashable & Sendable, Value: Sendable>: Sendable
     private let grace: Duration
     private let cost: @Sendable (Value) -> Int
     private let clock: @Sendable () -> Instant
-    private let state: Mutex<State>
+    private let state: Locked<State>
 
     init(
         costMax: Int, lifetime: Duration? = nil, grace: Duration = .zero,
@@ -35,7 +35,7 @@ final class CoalescingCache<Key: Hashable & Sendable, Value: Sendable>: Sendable
         self.grace = grace
         self.cost = cost
         self.clock = clock
-        state = Mutex(State(store: LRUStore(costMax: costMax)))
+        state = Locked(State(store: LRUStore(costMax: costMax)))
     }
 
     var costKept: Int { state.withLock { $0.store.cost } }

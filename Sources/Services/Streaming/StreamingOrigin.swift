@@ -36,14 +36,15 @@ package final class StreamingOrigin: Sendable {
 
     package init(
         layouts: any LayoutSource, chunks: any ChunkSource, cacheBytes: Int,
-        cachedAssetBytesMax: Int = StreamingOrigin.cachedAssetBytesMax
+        cachedAssetBytesMax: Int = StreamingOrigin.cachedAssetBytesMax,
+        clock: @escaping @Sendable () -> ContinuousClock.Instant = { .now }
     ) {
         self.cachedAssetBytesMax = cachedAssetBytesMax
         layoutSource = layouts
         reader = ChunkReader(chunks)
         self.layouts = CoalescingCache(
             costMax: Self.layoutChunksMax, lifetime: Self.layoutLifetime, grace: Self.layoutGrace,
-            cost: { layout in layout.streams.reduce(1) { $0 + $1.chunks.count } })
+            clock: clock, cost: { layout in layout.streams.reduce(1) { $0 + $1.chunks.count } })
         assets = CoalescingCache(costMax: cacheBytes, cost: { $0.count + Self.entryOverheadBytes })
     }
 
@@ -171,7 +172,7 @@ package final class StreamingOrigin: Sendable {
     /// The response with its first piece in hand, so that chunks nobody can give are an error and no broken answer.
     private static func begun(_ response: Response) async throws -> Response {
         guard case .stream(let length, let source) = response.body else { return response }
-        let first = Mutex(try await source.next())
+        let first = Locked(try await source.next())
         var response = response
         response.body = .stream(
             length: length,

@@ -36,7 +36,7 @@ package final class PlacementGroupSink: ChunkSink {
     private let nodes: any ChunkNodes
     private let health: SharedNodeHealth
     private let patience: Patience
-    private let missed = Mutex<[Missed]>([])
+    private let missed = Locked<[Missed]>([])
 
     package init(
         video: CreateVideoResponse, nodes: any ChunkNodes, health: SharedNodeHealth, patience: Patience = Patience()
@@ -194,7 +194,7 @@ package final class PlacementGroupSink: ChunkSink {
 
 /// What all uploads of the service know of the nodes.
 package final class SharedNodeHealth: Sendable {
-    private let health = Mutex(NodeHealth())
+    private let health = Locked(NodeHealth())
     private let time: any TimeSource
 
     package init(time: any TimeSource = SystemTime()) { self.time = time }

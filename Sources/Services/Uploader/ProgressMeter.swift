@@ -1,3 +1,4 @@
+import Base
 import Synchronization
 
 /// Adds up what the two streams of an upload report.
@@ -11,7 +12,7 @@ final class ProgressMeter: Sendable {
     /// A copy is as long as the original; an encode is most of the work.
     private let renditionWeight: Double
     private let report: @Sendable (UploadPipeline.Progress) -> Void
-    private let state = Mutex(State())
+    private let state = Locked(State())
 
     init(isCopy: Bool, report: @escaping @Sendable (UploadPipeline.Progress) -> Void) {
         renditionWeight = isCopy ? 0.5 : 0.9

@@ -13,14 +13,14 @@ final class SessionStore: Sendable {
 
     private let journal: SessionJournal
     private let countMax: Int
-    private let state: Mutex<State>
+    private let state: Locked<State>
 
     /// - Parameter recovered: what the journal had, in any order.
     init(journal: SessionJournal, recovered: [UploadSession] = [], countMax: Int = SessionStore.countMax) {
         self.journal = journal
         self.countMax = countMax
         let ordered = recovered.sorted { $0.startedAt < $1.startedAt }
-        state = Mutex(
+        state = Locked(
             State(
                 sessions: Dictionary(ordered.map { ($0.id, $0) }) { _, new in new }, order: ordered.map(\.id)))
     }

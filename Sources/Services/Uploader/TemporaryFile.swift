@@ -17,8 +17,8 @@ package final class TemporaryFile: Sendable {
     private let writer = DispatchQueue(label: "upload-write")
     private let reader = DispatchQueue(label: "upload-read", attributes: .concurrent)
     /// Of what was written so far; used on `writer` only, the lock says so to the compiler.
-    private let hash = Mutex(SHA256())
-    private let size = Mutex(0)
+    private let hash = Locked(SHA256())
+    private let size = Locked(0)
 
     /// - Throws: ``Failure`` when the folder cannot be written.
     package init(folder: String, name: String) throws(Failure) {

@@ -5,7 +5,7 @@ import Synchronization
 /// Room on the disk of temporary files, promised before the first byte is read.
 package final class TemporarySpace: Sendable {
     private let folder: String
-    private let ledger = Mutex(SpaceLedger())
+    private let ledger = Locked(SpaceLedger())
     /// What the disk has; a test says its own.
     private let freeBytes: @Sendable (String) -> Int
 
@@ -47,7 +47,7 @@ package final class TemporarySpace: Sendable {
 /// A promise of room, given back when it is let go.
 package final class SpaceReservation: Sendable {
     private let space: TemporarySpace
-    private let outstanding = Mutex(0)
+    private let outstanding = Locked(0)
 
     fileprivate init(space: TemporarySpace) { self.space = space }
 

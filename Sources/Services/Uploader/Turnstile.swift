@@ -1,3 +1,4 @@
+import Base
 import Synchronization
 
 /// Lets a set number through at once; the others wait in the order they came.
@@ -8,9 +9,9 @@ final class Turnstile: Sendable {
         var waiting: [(ticket: Int, continuation: CheckedContinuation<Bool, Never>)] = []
     }
 
-    private let state: Mutex<State>
+    private let state: Locked<State>
 
-    init(places: Int) { state = Mutex(State(free: places)) }
+    init(places: Int) { state = Locked(State(free: places)) }
 
     /// Runs `work` with a place.
     /// - Throws: `CancellationError` when the task is cancelled while it waits.

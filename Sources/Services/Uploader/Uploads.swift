@@ -34,7 +34,7 @@ package final class Uploads: Sendable {
         var isStopped = false
     }
 
-    private let background = Mutex(Background())
+    private let background = Locked(Background())
 
     /// - Throws: ``Failure`` when the temporary folder cannot be used.
     package init(

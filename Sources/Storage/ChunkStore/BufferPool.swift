@@ -16,7 +16,7 @@ final class BufferPool: Sendable {
 
     let bufferBytes: Int
     private let buffersMax: Int
-    private let state = Mutex(State())
+    private let state = Locked(State())
 
     init(bufferBytes: Int, buffersMax: Int) {
         self.bufferBytes = bufferBytes

@@ -58,9 +58,9 @@ package final class ChunkStore: Sendable {
     let directory: String
     let options: Options
     let fileSystem: any FileSystem
-    let state: Mutex<State>
+    let state: Locked<State>
     /// Held while the log gets more room: a longer file, or the next one.
-    let growth = Mutex(())
+    let growth = Locked(())
     let committer = GroupCommitter<Commit>()
     let buffers: BufferPool
     /// Everything that was begun and is not settled.
@@ -68,7 +68,7 @@ package final class ChunkStore: Sendable {
     /// Where changes go on that had to wait for another of the same id.
     let resumption = DispatchQueue(label: "vstack.store.resumption", attributes: .concurrent)
     /// Keeps other processes out until the store is closed.
-    private let directoryLock: Mutex<(any AnyObject & Sendable)?>
+    private let directoryLock: Locked<(any AnyObject & Sendable)?>
 
     /// Opens the store in `directory`, and makes one where there is nothing.
     ///
@@ -83,7 +83,7 @@ package final class ChunkStore: Sendable {
         let opening = StoreOpening(directory: directory, options: options, fileSystem: fileSystem)
         let opened = try opening.open()
         id = opened.store
-        directoryLock = Mutex(opened.lock)
+        directoryLock = Locked(opened.lock)
         self.directory = directory
         self.options = options
         self.fileSystem = fileSystem
@@ -92,7 +92,7 @@ package final class ChunkStore: Sendable {
                 idLength: ChunkID.lengthMax, metadataLength: RecordHeader.metadataBytesMax,
                 payloadLength: options.chunkBytesMax),
             buffersMax: options.writersMax)
-        state = Mutex(opened.makeState())
+        state = Locked(opened.makeState())
         committer.start(
             name: "vstack-commit", idleDelay: options.markerDelay,
             commit: { [weak self] in self?.commit($0) }, idle: { [weak self] in self?.writeIdleMarker() })

@@ -1,3 +1,4 @@
+import Base
 import Foundation
 import Synchronization
 
@@ -9,7 +10,7 @@ final class GroupCommitter<Item: Sendable>: Sendable {
         var isStopped = false
     }
 
-    private let state = Mutex(State())
+    private let state = Locked(State())
     private let wakeUp = DispatchSemaphore(value: 0)
 
     /// - Parameters:
