@@ -34,7 +34,8 @@ class System(Client):
         super().__init__(Addresses(self.metadata, self.uploader, self.streaming, self.web, self.storage))
 
     def _url(self, port: int) -> str:
-        return f"http://127.0.0.1:{port + self.offset}"
+        # As the nodes of `vstack up` announce themselves.
+        return f"http://localhost:{port + self.offset}"
 
     def command(self, *arguments: object, seconds: float = 120) -> subprocess.CompletedProcess[str]:
         """Runs a client command of the CLI against this system, its output a pipe."""
@@ -46,7 +47,11 @@ class System(Client):
         return environment(VSTACK_HOST="127.0.0.1", VSTACK_PORT_OFFSET=self.offset)
 
     def temporary_files(self) -> list[Path]:
-        return [path for folder in (self.temp, self.system_temp) if folder.exists() for path in folder.rglob("*")]
+        """What lies in temporary space; the lock on it and the records of past uploads are no temporary files."""
+        sessions = self.temp / "sessions"
+        return [
+            path for folder in (self.temp, self.system_temp) if folder.exists() for path in folder.rglob("*")
+            if path != self.temp / ".lock" and path != sessions and sessions not in path.parents]
 
     def assert_nothing_temporary(self) -> None:
         wait_for(

@@ -19,8 +19,8 @@ final class Folder: Sendable {
 
     deinit { try? FileManager.default.removeItem(atPath: path) }
 
-    func names(ending suffix: String) -> [String] {
-        ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []).filter { $0.hasSuffix(suffix) }
+    func names(in below: String = "", ending suffix: String) -> [String] {
+        ((try? FileManager.default.contentsOfDirectory(atPath: "\(path)/\(below)")) ?? []).filter { $0.hasSuffix(suffix) }
     }
 }
 

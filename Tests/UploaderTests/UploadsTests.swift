@@ -207,7 +207,7 @@ import UploaderAPI
     func recovery() async throws {
         let (interrupted, published) = (VideoID(), VideoID())
         catalog.state.withLock { $0.statuses = [interrupted: .uploading, published: .active] }
-        let journal = SessionJournal(folder: folder.path)
+        let journal = try SessionJournal(folder: folder.path)
         var first = UploadSession(id: "first", filename: "a.mp4", startedAt: SystemTime().now())
         first.onRegistered(interrupted)
         first.onStarted()
@@ -216,11 +216,11 @@ import UploaderAPI
         second.onFinalizing(totalChunks: 2)
         await journal.write(.init(session: first, isReported: false))
         await journal.write(.init(session: second, isReported: false))
-        for name in ["x.upload", "y.json.new"] { try Data([1]).write(to: URL(filePath: folder.path + "/" + name)) }
-        try Data("no json".utf8).write(to: URL(filePath: folder.path + "/torn.json"))
+        for name in ["x.upload", "sessions/y.json.new"] { try Data([1]).write(to: URL(filePath: folder.path + "/" + name)) }
+        try Data("no json".utf8).write(to: URL(filePath: folder.path + "/sessions/torn.json"))
 
         let uploads = try uploads(MemorySink())
-        #expect(folder.names(ending: ".upload").isEmpty && folder.names(ending: ".new").isEmpty)
+        #expect(folder.names(ending: ".upload").isEmpty && folder.names(in: "sessions", ending: ".new").isEmpty)
         #expect(uploads.sessions.session("first")?.status == .failed)
         #expect(uploads.sessions.session("first")?.error == "interrupted by a restart; upload it again")
         uploads.start()
@@ -242,8 +242,8 @@ import UploaderAPI
     }
 
     @Test("sessions are bounded: the oldest finished ones are forgotten, those under way never")
-    func bounded() async {
-        let store = SessionStore(journal: SessionJournal(folder: folder.path), countMax: 3)
+    func bounded() async throws {
+        let store = SessionStore(journal: try SessionJournal(folder: folder.path), countMax: 3)
         for index in 0..<6 {
             store.add(UploadSession(id: "\(index)", filename: "a.mp4", startedAt: SystemTime().now()))
             if index != 0 { store.update("\(index)") { $0.onCompleted() } }

@@ -2,7 +2,7 @@ import Base
 import Dispatch
 import Foundation
 
-/// Sessions as small JSON files beside the temporary files, so that a restart can say what became of them.
+/// Sessions as small JSON files in a folder beside the temporary files, so that a restart can say what became of them.
 ///
 /// A file is replaced by a rename, so a kill leaves the old or the new. It is not synced: after a power failure the
 /// temporary files mean nothing either.
@@ -13,15 +13,26 @@ final class SessionJournal: Sendable {
         var isReported: Bool
     }
 
+    private let temporaryFolder: String
     private let folder: String
     private let log = Logger("uploader-service")
     private let queue = DispatchQueue(label: "upload-journal")
 
-    init(folder: String) { self.folder = folder }
+    /// - Parameter folder: of the temporary files; the journal makes its own below.
+    /// - Throws: ``Failure`` that names the folder.
+    init(folder: String) throws(Failure) {
+        temporaryFolder = folder
+        self.folder = "\(folder)/sessions"
+        do {
+            try FileManager.default.createDirectory(atPath: self.folder, withIntermediateDirectories: true)
+        } catch {
+            throw Failure(.unavailable, "'\(self.folder)' in TEMP_DIR cannot be made", cause: error)
+        }
+    }
 
     /// Every entry that can be read; what cannot is removed. Blocks, so it is for the start only.
     func load() -> [Entry] {
-        names(ending: ".json").compactMap { name in
+        names(in: folder, ending: ".json").compactMap { name in
             let path = "\(folder)/\(name)"
             guard let data = FileManager.default.contents(atPath: path), data.count < 1 << 20,
                 let entry = try? JSONDecoder().decode(Entry.self, from: data)
@@ -35,9 +46,10 @@ final class SessionJournal: Sendable {
 
     /// Removes what a killed process left: uploads whose session is over by that.
     func sweep() {
-        for name in names(ending: ".\(TemporaryFile.pathExtension)") + names(ending: ".new") {
-            unlink("\(folder)/\(name)")
+        for name in names(in: temporaryFolder, ending: ".\(TemporaryFile.pathExtension)") {
+            unlink("\(temporaryFolder)/\(name)")
         }
+        for name in names(in: folder, ending: ".new") { unlink("\(folder)/\(name)") }
     }
 
     func write(_ entry: Entry) async {
@@ -61,7 +73,7 @@ final class SessionJournal: Sendable {
         queue.async { unlink(path) }
     }
 
-    private func names(ending suffix: String) -> [String] {
+    private func names(in folder: String, ending suffix: String) -> [String] {
         ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).filter { $0.hasSuffix(suffix) }
     }
 }

@@ -51,7 +51,7 @@ package final class Uploads: Sendable {
         let folder = configuration.temporaryFolder
         lock = try FolderLock(folder)
         space = TemporarySpace(folder: folder)
-        let journal = SessionJournal(folder: folder)
+        let journal = try SessionJournal(folder: folder)
         journal.sweep()
         let entries = journal.load().map(Self.interrupted)
         sessions = SessionStore(journal: journal, recovered: entries.map(\.session))
