@@ -33,8 +33,12 @@ package enum JSON {
         case .typeMismatch(let type, let context), .valueNotFound(let type, let context):
             return "\(field(context.codingPath)) must be \(name(of: type))"
         case .dataCorrupted(let context):
-            return context.codingPath.isEmpty
-                ? "the body is not valid JSON" : "\(field(context.codingPath)): \(context.debugDescription)"
+            guard !context.codingPath.isEmpty else { return "the body is not valid JSON" }
+            // What the library says of a word that no case of an enumeration has: it names the Swift type.
+            if let value = context.debugDescription.split(separator: " from invalid String value ").dropFirst().first {
+                return "\(field(context.codingPath)) is '\(value.prefix(80))', which is none of its values"
+            }
+            return "\(field(context.codingPath)): \(context.debugDescription)"
         @unknown default: return "the body is not the JSON that was expected"
         }
     }

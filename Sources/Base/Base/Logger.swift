@@ -3,7 +3,7 @@ import Synchronization
 
 /// Structured logs: one line an event on standard error, JSON or text.
 ///
-/// `LOG_LEVEL` is debug, info (default), warning or error; `LOG_FORMAT` is json (default) or text.
+/// `LOG_LEVEL` is debug, info (default), warning or error; `LOG_FORMAT` is json or text (default on a terminal).
 package struct Logger: Sendable {
     package enum Level: Int, Sendable, Comparable {
         case debug, info, warning, error
@@ -31,6 +31,10 @@ package struct Logger: Sendable {
 
     package init(_ component: String) { self.component = component }
 
+    /// Logs from now on as `LOG_LEVEL` and `LOG_FORMAT` in `settings` say; until then, as the environment says.
+    /// - Throws: ``Failure`` that names the one of them whose value is not known.
+    package static func configure(_ settings: Settings) throws(Failure) { try output.configure(settings) }
+
     package func debug(_ message: @autoclosure () -> String, _ fields: @autoclosure () -> [String: String] = [:]) {
         log(.debug, message(), fields())
     }
@@ -47,7 +51,7 @@ package struct Logger: Sendable {
         log(.error, message(), fields())
     }
 
-    package func isEnabled(_ level: Level) -> Bool { level >= Self.output.level }
+    package func isEnabled(_ level: Level) -> Bool { Self.output.isEnabled(level) }
 
     private func log(
         _ level: Level, _ message: @autoclosure () -> String, _ fields: @autoclosure () -> [String: String]
@@ -61,19 +65,34 @@ package struct Logger: Sendable {
 
 /// Where log lines go. One `write` a line, so that lines of several threads and processes do not mix.
 private final class LogOutput: Sendable {
-    let level: Logger.Level
-    private let isJSON: Bool
+    private let minimum = Atomic(Logger.Level.info.rawValue)
+    private let isJSON = Atomic(isatty(STDERR_FILENO) == 0)
 
-    init() {
-        let settings = Settings()
-        level = settings.text("LOG_LEVEL").flatMap(Logger.Level.init) ?? .info
-        isJSON = settings.text("LOG_FORMAT")?.lowercased() != "text"
+    /// What the environment says; a value that is not known is left to ``configure(_:)`` to complain of.
+    init() { try? configure(Settings()) }
+
+    func configure(_ settings: Settings) throws(Failure) {
+        if let text = settings.text("LOG_LEVEL") {
+            guard let level = Logger.Level(text) else {
+                throw Failure(
+                    .invalidArgument, "LOG_LEVEL is '\(text)': it must be debug, info, warning or error")
+            }
+            minimum.store(level.rawValue, ordering: .relaxed)
+        }
+        if let text = settings.text("LOG_FORMAT")?.lowercased() {
+            guard text == "json" || text == "text" else {
+                throw Failure(.invalidArgument, "LOG_FORMAT is '\(text)': it must be json or text")
+            }
+            isJSON.store(text == "json", ordering: .relaxed)
+        }
     }
+
+    func isEnabled(_ level: Logger.Level) -> Bool { level.rawValue >= minimum.load(ordering: .relaxed) }
 
     func write(_ level: Logger.Level, _ component: String, _ message: String, _ fields: [String: String]) {
         let now = SystemTime().now().description
         var line: String
-        if isJSON {
+        if isJSON.load(ordering: .relaxed) {
             var pairs = [("time", now), ("level", "\(level)"), ("component", component), ("message", message)]
             pairs += fields.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
             line = "{" + pairs.map { "\(Self.quoted($0.0)):\(Self.quoted($0.1))" }.joined(separator: ",") + "}"
