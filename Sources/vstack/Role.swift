@@ -24,9 +24,13 @@ struct Role: Sendable {
         options: [
             CommandOption(setting: "DB_PATH", "FILE", "The catalog (default ./data/metadata/metadata.db)."),
             CommandOption(setting: "NODE_TIMEOUT", "SECONDS", "Silence after which a node is down (default 30)."),
-            CommandOption(setting: "UPLOAD_TIMEOUT", "SECONDS", "Silence after which an upload failed (default 86400)."),
+            CommandOption(
+                setting: "UPLOAD_TIMEOUT", "SECONDS", "Silence after which an upload failed (default 86400)."),
             CommandOption(setting: "EXTERNAL_URL_MAP", "MAP", "internal=external,… for node URLs in manifests."),
             CommandOption(setting: "ENABLE_EXTERNAL_TRANSLATION", "BOOL", "false turns that map off (default true)."),
+            CommandOption(setting: "STORAGE_NODES", "URLS", "Nodes to expect; those that stay away are logged."),
+            CommandOption(setting: "CHUNK_SIZE", "BYTES", "The chunk size manifests state (default 2097152)."),
+            CommandOption(setting: "CHUNK_DURATION", "SECONDS", "The chunk length manifests state (default 10)."),
         ]
     ) { settings, http in
         try MetadataService(configuration: MetadataConfiguration(settings: settings), http: http)
@@ -42,6 +46,8 @@ struct Role: Sendable {
             CommandOption(setting: "HEARTBEAT_INTERVAL", "SECONDS", "Time between heartbeats (default 10)."),
             CommandOption(setting: "MAX_CHUNK_SIZE", "BYTES", "Largest chunk taken (default 2097152)."),
             CommandOption(setting: "MAX_SUPERBLOCK_SIZE", "BYTES", "Size of a superblock file (default 1 GiB)."),
+            CommandOption(setting: "MAX_SUPERBLOCK_SIZE_MB", "MIB", "The same in MiB, where the bytes are not given."),
+            CommandOption(setting: "DISK_WARNING_PERCENT", "N", "Disk usage from which /health warns (default 85)."),
             CommandOption(setting: "DISK_CRITICAL_PERCENT", "N", "Disk usage that refuses writes (default 95)."),
         ]
     ) { settings, http in
@@ -57,6 +63,8 @@ struct Role: Sendable {
             CommandOption(setting: "CHUNK_DURATION", "SECONDS", "Playing time of a chunk (default 10)."),
             CommandOption(
                 setting: "MAX_CONCURRENT_UPLOADS", "N", "Uploads worked on at once; others wait (default 5)."),
+            CommandOption(setting: "MAX_UPLOAD_SIZE", "BYTES", "Largest file taken (default 1 TiB)."),
+            CommandOption(setting: "FFMPEG_THREADS", "N", "Threads of one encoding; 0 is every core (default 0)."),
         ]
     ) { settings, http in
         try UploaderService(configuration: UploaderConfiguration(settings: settings), http: http)
@@ -97,11 +105,10 @@ struct Role: Sendable {
     var command: Command {
         Command(
             name: name, summary: summary,
-            options: [
-                CommandOption(setting: "PORT", "N", "Where it listens (default \(defaultPort))."),
-                CommandOption(setting: "HOST", "ADDRESS", "On which address (default 127.0.0.1)."),
-            ] + options
+            options: [CommandOption(setting: "PORT", "N", "Where it listens (default \(defaultPort))."), .host]
+                + options + CommandOption.server
         ) { [self] invocation in
+            try Logger.configure(invocation.settings)
             let signals = TerminationSignals()
             let http = HTTPClient()
             let host = try await host(invocation.settings, http: http)
@@ -113,6 +120,33 @@ struct Role: Sendable {
             return 0
         }
     }
+}
+
+extension CommandOption {
+    fileprivate static let host = CommandOption(setting: "HOST", "ADDRESS", "On which address (default 127.0.0.1).")
+
+    /// How much of what is logged, and in which form.
+    static let logging = [
+        CommandOption(setting: "LOG_LEVEL", "LEVEL", "debug, info, warning or error (default info)."),
+        CommandOption(setting: "LOG_FORMAT", "FORMAT", "json, or text as on a terminal."),
+    ]
+
+    /// To open a service to a network that is trusted.
+    static let exposure = CommandOption(
+        setting: "ALLOW_UNAUTHENTICATED", "BOOL", "true lets it listen beyond this machine (default false).")
+
+    /// What every role reads beside its own settings and where it listens.
+    fileprivate static let server =
+        [
+            exposure,
+            CommandOption(setting: "CORS_ALLOWED_ORIGINS", "LIST", "Pages of other hosts that may call it; * for all."),
+            CommandOption(setting: "HTTP_MAX_CONNECTIONS", "N", "Connections at once (default 2048)."),
+            CommandOption(setting: "HTTP_HEADER_TIMEOUT", "SECONDS", "For the head of a request (default 30)."),
+            CommandOption(setting: "HTTP_IDLE_TIMEOUT", "SECONDS", "Silence that ends a connection (default 30)."),
+            CommandOption(
+                setting: "HTTP_MIN_RATE", "BYTES", "A second, below which a client is dropped (default 512)."),
+            CommandOption(setting: "HTTP_DRAIN_SECONDS", "SECONDS", "For answers under way when it ends (default 8)."),
+        ] + logging
 }
 
 /// Loopback by default: nothing is opened to a network by accident.

@@ -20,6 +20,10 @@ package struct UploaderConfiguration: Sendable {
 
     package init(settings: Settings) throws(Failure) {
         metadataURL = settings.text("METADATA_SERVICE_URL", default: "http://localhost:8080")
+        guard metadataURL.hasPrefix("http://") || metadataURL.hasPrefix("https://") else {
+            throw Failure(
+                .invalidArgument, "METADATA_SERVICE_URL is '\(metadataURL)': it must begin with http:// or https://")
+        }
         temporaryFolder = settings.text("TEMP_DIR", default: "./data/uploads")
         chunkBytesMax = try settings.integer(
             "CHUNK_SIZE", default: 2 * ByteCount.mebibyte, in: 64 * ByteCount.kibibyte...64 * ByteCount.mebibyte)
