@@ -13,12 +13,15 @@ extension Command {
             CommandOption("host", "ADDRESS", "On which address to listen (default 127.0.0.1)."),
             CommandOption("port-offset", "N", "Added to every port, to run side by side (default 0)."),
             CommandOption("storage-nodes", "N", "Storage nodes to run (default 5)."),
-        ],
+            .exposure,
+        ] + CommandOption.logging,
         discussion: """
             Prints one line beginning 'V-Stack is ready: http://' when every role answers, and runs until SIGTERM or
             Ctrl-C. Everything is kept below the data directory; start again with the same one to go on.
+            The roles' own settings are taken from the environment; 'vstack help ROLE' names them.
             """
     ) { invocation in
+        try Logger.configure(invocation.settings)
         let signals = TerminationSignals()
         let system = try System(invocation)
         do {
@@ -57,7 +60,7 @@ private actor System {
         offset = try invocation.integer("port-offset", default: 0, in: 0...57_000)
         storageNodes = try invocation.integer("storage-nodes", default: 5, in: 1...Self.storagePorts.count)
         environment = invocation.settings
-        webURL = "http://localhost:\(8085 + offset)"
+        webURL = ServiceHost.url(host: host, port: 8085 + offset)
         try Exposure.check(host: host, settings: environment)
     }
 
@@ -124,7 +127,7 @@ private actor System {
         }
     }
 
-    private func url(_ port: Int) -> String { "http://localhost:\(port + offset)" }
+    private func url(_ port: Int) -> String { ServiceHost.url(host: host, port: port + offset) }
 
     private func path(_ name: String) -> String { data.appending(path: name).path(percentEncoded: false) }
 }
@@ -145,10 +148,19 @@ enum Prerequisites {
             try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         } catch {
             throw Failure(
-                .forbidden, "the data directory \(path) cannot be made: choose another with --data", cause: error)
+                .forbidden, "the data directory \(path) cannot be made (\(reason(error))): choose another with --data",
+                cause: error)
         }
         guard access(path, W_OK | X_OK) == 0 else {
             throw Failure(.forbidden, "the data directory \(path) is not writable: choose another with --data")
         }
+    }
+
+    /// What the system says, such as `Permission denied`.
+    private static func reason(_ error: any Error) -> String {
+        guard let cause = (error as? CocoaError)?.userInfo[NSUnderlyingErrorKey] as? POSIXError else {
+            return (error as? CocoaError)?.code == .fileWriteFileExists ? "a file has that name" : "\(error)"
+        }
+        return String(cString: strerror(cause.code.rawValue))
     }
 }

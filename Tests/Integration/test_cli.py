@@ -288,3 +288,24 @@ def test_role_by_flags(role, block, tmp_path, role_name):
 
     wait_for(f"{role_name} to answer", 30, answers)
     assert process.stop() == 0
+
+
+@pytest.mark.parametrize("arguments", [["up", "--log-level", "loud"], ["metadata", "--log-format", "xml"]])
+def test_unknown_log_setting(arguments, tmp_path):
+    """A level or a form of the log that is not known is named before anything starts."""
+    result = vstack(*arguments, DB_PATH=tmp_path / "metadata.db")
+    assert result.returncode == 1 and result.stdout == ""
+    assert arguments[-1] in assert_one_line(result.stderr)
+
+
+def test_one_loopback_address(tmp_path, block):
+    """All roles find each other where `--host` is an address of this machine that localhost does not mean."""
+    folder = tmp_path / "data"
+    process = subprocess.Popen(
+        [BINARY, "up", "--host", "127.0.0.2", "--data", folder, "--port-offset", str(block.offset)],
+        env=environment(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        assert process.stdout.readline() == f"V-Stack is ready: http://127.0.0.2:{ports.WEB + block.offset}\n"
+    finally:
+        process.send_signal(signal.SIGINT)
+        assert process.wait(15) == 0

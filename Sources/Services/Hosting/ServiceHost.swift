@@ -21,12 +21,7 @@ package final class ServiceHost: Sendable {
         StandardRoutes.add(to: &router, service: service)
         server = try HTTPServer(
             configuration: configuration, router: router, metrics: service.metrics, log: Logger(service.name))
-        // A role that listens on every address is reached by the machine's own.
-        let isEverywhere = ["0.0.0.0", "::", "127.0.0.1", "localhost"].contains(configuration.host)
-        let host =
-            isEverywhere
-            ? "localhost" : configuration.host.contains(":") ? "[\(configuration.host)]" : configuration.host
-        url = "http://\(host):\(server.port)"
+        url = Self.url(host: configuration.host, port: server.port)
         name = service.name
         self.service = service
         do { try await service.start(url: url) } catch {
@@ -34,6 +29,12 @@ package final class ServiceHost: Sendable {
             throw error
         }
         Logger(name).info("listening", ["url": url])
+    }
+
+    /// How this machine reaches what listens on `host`; what listens on every address is reached by the machine's own.
+    package static func url(host: String, port: Int) -> String {
+        guard !["0.0.0.0", "::", "127.0.0.1", "localhost"].contains(host) else { return "http://localhost:\(port)" }
+        return "http://\(host.contains(":") ? "[\(host)]" : host):\(port)"
     }
 
     /// Takes no more requests, finishes those under way, then ends the role.
