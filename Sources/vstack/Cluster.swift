@@ -23,17 +23,29 @@ struct Cluster: Sendable {
         let host = settings.text("VSTACK_HOST", default: "localhost")
         let offset = try settings.integer("VSTACK_PORT_OFFSET", default: 0, in: 0...57_000)
         http = HTTPClient()
-        metadata = MetadataClient(
-            settings.text("METADATA_SERVICE_URL", default: "http://\(host):\(8080 + offset)"), http: http)
-        uploaderURL = settings.text("UPLOADER_SERVICE_URL", default: "http://\(host):\(8084 + offset)")
+        let metadataURL = try Self.url("METADATA_SERVICE_URL", in: settings, default: "http://\(host):\(8080 + offset)")
+        metadata = MetadataClient(metadataURL, http: http)
+        uploaderURL = try Self.url("UPLOADER_SERVICE_URL", in: settings, default: "http://\(host):\(8084 + offset)")
         webURL = "http://\(host):\(8085 + offset)"
+    }
+
+    private static func url(_ name: String, in settings: Settings, default fallback: String) throws(Failure) -> String {
+        let url = settings.text(name, default: fallback)
+        guard url.hasPrefix("http://") || url.hasPrefix("https://") else {
+            throw Failure(.invalidArgument, "\(name) is '\(url)': it must begin with http:// or https://")
+        }
+        return url.hasSuffix("/") ? String(url.dropLast()) : url
     }
 
     /// Runs a command's work with the cluster, and closes the connections after it.
     static func with<R>(_ invocation: Invocation, _ work: (Cluster) async throws -> R) async throws -> R {
         let cluster = try Cluster(invocation)
         defer { cluster.http.shutdown() }
-        return try await work(cluster)
+        do { return try await work(cluster) } catch let error as HTTPClientError where error.code == .connection {
+            throw Failure(
+                .unavailable, "\(error.message); where V-Stack runs elsewhere, --host and --port-offset say so",
+                cause: error)
+        }
     }
 }
 

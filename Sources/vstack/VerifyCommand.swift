@@ -42,18 +42,19 @@ extension Command {
             Output.line("\(report.video.videoId) cannot be verified: \(problem)")
         }
         for finding in report.findings {
-            let copies = finding.copies.map { "\($0.replica) \(words(for: $0.state))" }.joined(separator: ", ")
+            let copies = finding.copies.map(words).joined(separator: ", ")
             Output.line(
                 "\(finding.chunk): \(finding.intactCopies) of \(finding.copiesWanted) copies intact (\(copies))")
         }
     }
 
-    private static func words(for state: CopyReport.State) -> String {
-        switch state {
-        case .intact: "intact"
-        case .missing: "missing"
-        case .corrupt(let reason): "corrupt: \(reason)"
-        case .unreachable(let reason): "unreachable: \(reason)"
+    private static func words(for copy: CopyReport) -> String {
+        switch copy.state {
+        case .intact: "\(copy.replica) intact"
+        case .missing: "\(copy.replica) missing"
+        case .corrupt(let reason): "\(copy.replica) corrupt: \(reason)"
+        // What the client says begins with the address itself.
+        case .unreachable(let reason): reason.hasPrefix("\(copy.replica)") ? reason : "\(copy.replica): \(reason)"
         }
     }
 }

@@ -1,5 +1,6 @@
 import Base
 import CCurl
+import Glibc
 
 /// libcurl's multi handle: the connections and the exchanges on them.
 ///
@@ -81,8 +82,15 @@ final class EasyHandle {
         return Int(value)
     }
 
-    /// What libcurl says went wrong.
+    /// What went wrong: the system's word where a connection could not be made, which is shorter than libcurl's, else
+    /// libcurl's.
     func explanation(of code: CURLcode) -> String {
+        let reason = long(CURLINFO_OS_ERRNO)
+        if code == CURLE_COULDNT_CONNECT, reason != 0 { return String(cString: strerror(Int32(reason))) }
+        return explanationOfLibcurl(code)
+    }
+
+    private func explanationOfLibcurl(_ code: CURLcode) -> String {
         errorText.pointee == 0 ? String(cString: curl_easy_strerror(code)) : String(cString: errorText)
     }
 }
