@@ -46,7 +46,7 @@ package struct Router: Sendable {
 
     package init() {}
 
-    /// Adds a route. `summary` is what `/docs` says of it.
+    /// Adds a route. `summary` is what `/docs` says of it; an empty one keeps the route out of there.
     package mutating func add(
         _ method: HTTPMethod, _ pattern: String, _ summary: String, handler: @escaping Handler
     ) {

@@ -30,7 +30,7 @@ enum OpenAPI {
     /// - Returns: JSON text.
     static func describe(service: String, routes: [Router.Route]) -> String {
         var paths: [String: [String: Operation]] = [:]
-        for route in routes {
+        for route in routes where !route.summary.isEmpty {
             let path = route.pattern.replacing(":path}", with: "}")
             paths[path, default: [:]][route.method.rawValue.lowercased()] = Operation(
                 summary: route.summary, parameters: parameters(of: path).map(Parameter.init),

@@ -17,7 +17,7 @@ enum StandardRoutes {
         }
         let page = DocumentationPage(service: service.name)
         for (path, asset) in page.assets where !known.contains("GET \(path)") {
-            router.add(.get, path, "This description.") { _ in .respond(asset) }
+            router.add(.get, path, path == "/docs" ? "This description." : "") { _ in .respond(asset) }
         }
         let description = OpenAPI.describe(service: service.name, routes: router.routes)
         router.add(.get, "/openapi.json", "The API's description (OpenAPI 3.0).") { _ in

@@ -32,9 +32,9 @@ struct Pages: Sendable {
     func addRoutes(to router: inout Router) {
         router.add(.get, "/", "The web page") { try .respond(answer("index.html", for: $0)) }
         for path in pages.keys.sorted() {
-            router.add(.get, "/" + path, "A file of the web page") { try .respond(answer(path, for: $0)) }
+            router.add(.get, "/" + path, "") { try .respond(answer(path, for: $0)) }
         }
-        router.add(.get, "/favicon.ico", "The page's icon") { try .respond(answer("icon.svg", for: $0)) }
+        router.add(.get, "/favicon.ico", "") { try .respond(answer("icon.svg", for: $0)) }
     }
 
     func answer(_ path: String, for request: any RequestView) throws(Failure) -> Response {
