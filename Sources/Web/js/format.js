@@ -5,7 +5,7 @@
  * @param {number} seconds
  */
 export function duration(seconds) {
-    const whole = Math.max(0, Math.round(seconds));
+    const whole = wholeSeconds(seconds);
     const parts = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
     if (parts[0] === 0) parts.shift();
     return parts.map((part, index) => (index ? String(part).padStart(2, "0") : part)).join(":");
@@ -16,7 +16,7 @@ export function duration(seconds) {
  * @param {number} seconds
  */
 export function spokenDuration(seconds) {
-    const whole = Math.max(0, Math.round(seconds));
+    const whole = wholeSeconds(seconds);
     const parts = [
         counted(Math.floor(whole / 3600), "hour"),
         counted(Math.floor(whole / 60) % 60, "minute"),
@@ -62,4 +62,12 @@ export function ago(time, now = Date.now()) {
     const units = [["year", 31_556_952], ["month", 2_629_746], ["day", 86_400], ["hour", 3600], ["minute", 60]];
     const [unit, length] = units.find(([, size]) => Math.abs(seconds) >= size) ?? ["minute", 60];
     return new Intl.RelativeTimeFormat("en", { numeric: "auto" }).format(Math.round(seconds / length), unit);
+}
+
+/**
+ * Rounded, but what is shorter than a second is no nothing.
+ * @param {number} seconds
+ */
+function wholeSeconds(seconds) {
+    return seconds > 0 ? Math.max(1, Math.round(seconds)) : 0;
 }

@@ -87,7 +87,8 @@ export function parseMedia(text, url) {
     }
     if (!init) throw new PlaylistError("The playlist names no initialization segment.");
     if (segments.length === 0) throw new PlaylistError("The playlist names no segment.");
-    return { init, segments, duration: start };
+    // The lengths are rounded to microseconds each: their sum may be a hair short of 30 s, which shows as 0:29.
+    return { init, segments, duration: Math.round(start * 1000) / 1000 };
 }
 
 /**
