@@ -108,6 +108,7 @@ let package = Package(
 
         // Tests
         tests("Base", ["Base"]),
+        tests("VStack", ["Base", "vstack"]),
         tests("Digests", ["Base", "Digests"]),
         tests("Processes", ["Base", "Processes"]),
         tests("HTTPTypes", ["Base", "HTTPTypes"]),

@@ -20,7 +20,9 @@ final class Folder: Sendable {
     deinit { try? FileManager.default.removeItem(atPath: path) }
 
     func names(in below: String = "", ending suffix: String) -> [String] {
-        ((try? FileManager.default.contentsOfDirectory(atPath: "\(path)/\(below)")) ?? []).filter { $0.hasSuffix(suffix) }
+        ((try? FileManager.default.contentsOfDirectory(atPath: "\(path)/\(below)")) ?? []).filter {
+            $0.hasSuffix(suffix)
+        }
     }
 }
 
