@@ -101,7 +101,7 @@ let package = Package(
         .executableTarget(
             name: "vstack",
             dependencies: [
-                "Base", "Digests", "HTTPTypes", "HTTPClient", "MetadataAPI", "UploaderAPI", "SmartClient", "Hosting",
+                "Base", "HTTPTypes", "HTTPServer", "HTTPClient", "MetadataAPI", "UploaderAPI", "SmartClient", "Hosting",
                 "StorageNode", "Metadata", "Uploader", "Streaming", "WebSite",
             ],
             path: "Sources/vstack", swiftSettings: settings),
