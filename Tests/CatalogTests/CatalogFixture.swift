@@ -89,6 +89,17 @@ enum Fixture {
     }
 }
 
+extension Catalog {
+    /// For tests to which it does not matter when.
+    func recordChunk(_ chunk: Chunk) async throws(CatalogError) -> Chunk {
+        try await recordChunk(chunk, at: Fixture.epoch)
+    }
+
+    func setStatus(of id: VideoID, to status: Video.Status, error: String?) async throws(CatalogError) {
+        try await setStatus(of: id, to: status, error: error, at: Fixture.epoch)
+    }
+}
+
 /// The code of the error that `body` throws.
 func catalogError<Value>(_ body: () async throws -> Value) async -> CatalogError.Code? {
     do {

@@ -55,6 +55,38 @@ struct VideoConformanceTests {
         }
     }
 
+    @Test(
+        "an upload of which nothing was heard for long fails; a chunk or a status is a sign of life",
+        arguments: CatalogImplementation.all)
+    func silentUploads(_ implementation: CatalogImplementation) async throws {
+        try await implementation.withCatalog { catalog in
+            func time(_ seconds: Double) -> Timestamp { Fixture.epoch.adding(seconds: seconds) }
+            var ids: [String: VideoID] = [:]
+            for (name, entered) in ["silent": 0.0, "chunk": 0, "status": 0, "new": 50, "done": 0, "deleted": 0] {
+                let video = Fixture.video(title: name, after: entered)
+                try await catalog.createVideo(video)
+                ids[name] = video.id
+            }
+            let id = { (name: String) in try #require(ids[name]) }
+            _ = try await catalog.recordChunk(try Fixture.chunk(id("chunk"), 0), at: time(60))
+            // An older sign that comes later takes nothing back.
+            _ = try await catalog.recordChunk(try Fixture.chunk(id("chunk"), 1), at: time(10))
+            try await catalog.setStatus(of: id("status"), to: .uploading, error: nil, at: time(60))
+            try await catalog.setStatus(of: id("done"), to: .active, error: nil, at: time(1))
+            try await catalog.deleteVideo(id("deleted"))
+
+            #expect(try await catalog.failUploads(silentSince: time(0), error: "lost") == [])
+            #expect(try await catalog.failUploads(silentSince: time(50), error: "lost") == [id("silent")])
+            let silent = try #require(try await catalog.video(id("silent")))
+            #expect(silent.status == .failed && silent.error == "lost")
+            for name in ["chunk", "status", "new"] {
+                #expect(try await catalog.video(id(name))?.status == .uploading)
+            }
+            #expect(try await catalog.video(id("done"))?.status == .active)
+            #expect(Set(try await catalog.failUploads(silentSince: time(61), error: "lost")).count == 3)
+        }
+    }
+
     @Test("status moves only where it may", arguments: CatalogImplementation.all)
     func status(_ implementation: CatalogImplementation) async throws {
         try await implementation.withCatalog { catalog in

@@ -57,6 +57,42 @@ struct ConsensusTests {
         #expect(again.statistics.chunkCount == 1)
     }
 
+    @Test("an acceptor that lost records repeats what it accepted and says nothing new")
+    func forgetful() async throws {
+        let system = FaultyFileSystem()
+        let first = try openMemory(system)
+        _ = try await first.put(chunkID("a"), content, acceptance: accepted(0, 7, "v"))
+        let lost = system.contents(firstSuperblock).count
+        first.close()
+        let end = system.contents(firstSuperblock).count
+        #expect(end <= lost)
+        let second = try openMemory(system)
+        _ = try await second.prepare(chunkID("a"), Ballot(round: 5, proposer: 1))
+        _ = try await second.put(chunkID("b"), content)
+        second.close()
+        system.corrupt(firstSuperblock, at: end, with: [~system.contents(firstSuperblock)[end]])
+
+        let store = try openMemory(system)
+        #expect(store.statistics.corruptRecords == 1)
+        for id in ["a", "b", "new"] {
+            #expect(
+                await errorCode { _ = try await store.prepare(chunkID(id), Ballot(round: 3, proposer: 2)) }
+                    == .forgetful)
+            let other = accepted(3, 2, "w")
+            #expect(await errorCode { _ = try await store.put(chunkID(id), content, acceptance: other) } == .forgetful)
+            #expect(
+                await errorCode {
+                    _ = try await store.accept(chunkID(id), other, checksum: checksum, sizeBytes: content.count)
+                } == .forgetful)
+        }
+        #expect(try store.contains(chunkID("new")) == false)
+        let again = try await store.accept(
+            chunkID("a"), accepted(0, 7, "v"), checksum: checksum, sizeBytes: content.count)
+        #expect(again.isGranted)
+        _ = try await store.put(chunkID("a"), content, acceptance: accepted(0, 7, "v"))
+        _ = try await store.put(chunkID("plain"), content)
+    }
+
     @Test("prepare and accept are durable, and accept needs the bytes of the value")
     func bothPhases() async throws {
         let system = FaultyFileSystem()

@@ -84,6 +84,19 @@ struct HTTPServerTests {
         }
     }
 
+    @Test("HEAD of what is streamed asks the producer for nothing, and nothing follows its head")
+    func headOfStream() async throws {
+        try await onOwnThread {
+            let test = try TestServer()
+            let connection = try test.connect()
+            connection.send("HEAD /pieces HTTP/1.1\r\nHost: x\r\n\r\n")
+            let answer = try connection.answer(hasBody: false)
+            #expect(answer.status == 200)
+            #expect(throws: RawConnection.Failed.self) { try connection.byte() }
+            #expect(test.piecesAsked.withLock { $0 } == 0)
+        }
+    }
+
     @Test("sends a region whole, in part, or not at all, as the request asks")
     func region() async throws {
         try await onOwnThread {
@@ -318,6 +331,28 @@ struct HTTPServerTests {
         }
     }
 
+    @Test("a page of another site changes nothing, however simple its request")
+    func otherSites() async throws {
+        try await onOwnThread {
+            let test = try TestServer { $0.crossOrigin = CrossOriginPolicy(allowed: ["https://my.example"]) }
+            let connection = try test.connect()
+            let ask = { (headers: String) in
+                connection.send(
+                    "POST /echo HTTP/1.1\r\nHost: localhost:8084\r\n\(headers)Content-Type: text/plain\r\n"
+                        + "Content-Length: 2\r\n\r\n{}")
+                return try connection.answer().status
+            }
+            #expect(try ask("") == 200)
+            #expect(try ask("Origin: http://127.0.0.1:8085\r\nSec-Fetch-Site: cross-site\r\n") == 200)
+            #expect(try ask("Origin: https://my.example\r\nSec-Fetch-Site: cross-site\r\n") == 200)
+            // Behind a proxy that does not pass the host's name on, the browser's word is enough.
+            #expect(try ask("Origin: https://films.example\r\nSec-Fetch-Site: same-origin\r\n") == 200)
+            #expect(try ask("Origin: https://evil.example\r\nSec-Fetch-Site: cross-site\r\n") == 403)
+            #expect(try ask("Origin: https://evil.example\r\n") == 403)
+            #expect(try ask("Origin: null\r\n") == 403)
+        }
+    }
+
     @Test("clients that dribble their head, their body, or do not read are dropped; the others are not")
     func slowClients() async throws {
         try await onOwnThread {
@@ -341,7 +376,7 @@ struct HTTPServerTests {
             #expect(head.isClosedByPeer())
             #expect(body.isClosedByPeer())
             // The client that does not read is the fourth; the one that waits for a slow handler is not among them.
-            #expect(eventually { test.metrics.exposition.contains("http_slow_clients_total 4") })
+            try #require(eventually { test.metrics.exposition.contains("http_slow_clients_total 4") })
             test.gate.open()
             #expect(try patient.answer().text.hasPrefix("slow"))
             #expect(deaf.isClosedByPeer())
@@ -401,6 +436,88 @@ struct HTTPServerTests {
             #expect(try connection.answer().status == 503)
             #expect(eventually { stopped.value == 1 })
             test.gate.open()
+        }
+    }
+
+    @Test("a stopping server answers a request that comes while it waits for the last ones, and ends")
+    func stopsDespiteLateRequest() async throws {
+        try await onOwnThread {
+            let test = try TestServer {
+                $0.drainSeconds = 0.05
+                $0.threads = 1
+            }
+            test.gate.close()
+            let deaf = try test.connect()
+            deaf.shrinkReceiveBuffer()
+            deaf.send("GET /endless HTTP/1.1\r\nHost: x\r\n\r\n")
+            var before = -1
+            // Until its buffers are full: from then on it is the client that is waited for.
+            #expect(
+                eventually {
+                    let now = test.piecesAsked.withLock { $0 }
+                    usleep(50_000)
+                    defer { before = now }
+                    return now > 0 && now == before
+                })
+            let stuck = try test.connect()
+            stuck.send("GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
+            #expect(eventually { test.gate.waiterCount == 1 })
+            let late = try test.connect()
+            late.send("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n")
+            #expect(try late.answer().status == 200)
+            let stopped = Counter()
+            Thread.detachNewThread {
+                test.server.stop()
+                stopped.add()
+            }
+            // The deaf client keeps the server waiting after it has answered for the stuck handler; should it have got
+            // to its end already, the late one finds its connection closed.
+            #expect(try stuck.answer().status == 503)
+            late.send("GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
+            if let answer = try? late.answer() { #expect(answer.status == 503) }
+            #expect(eventually { stopped.value == 1 })
+            test.gate.open()
+        }
+    }
+
+    @Test("many small chunks of one body hold their client back once, and lose nothing")
+    func smallChunks() async throws {
+        try await onOwnThread {
+            let test = try TestServer { $0.threads = 1 }
+            test.gate.close()
+            let piece = "64\r\n" + String(repeating: "x", count: 100) + "\r\n"
+            let body = Array(String(repeating: piece, count: 20_000).utf8) + Array("0\r\n\r\n".utf8)
+            let connections = try (0..<4).map { _ in try test.connect() }
+            let sent = Counter()
+            for connection in connections {
+                connection.send("POST /count HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+                nonisolated(unsafe) let shared = connection
+                Thread.detachNewThread { sent.add(shared.send(body)) }
+            }
+            #expect(eventually { test.gate.waiterCount == 4 })
+            var before = -1
+            #expect(
+                eventually {
+                    usleep(50_000)
+                    let now = test.metrics.exposition.contains("http_connections 4") ? sent.value : -2
+                    defer { before = now }
+                    return now == before
+                })
+            test.gate.open()
+            for connection in connections { #expect(try connection.answer().text == "2000000") }
+        }
+    }
+
+    @Test("a length that the framing overrules is not believed")
+    func contradictoryFraming() async throws {
+        try await onOwnThread {
+            let test = try TestServer()
+            let connection = try test.connect()
+            connection.send(
+                "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
+                    + "Content-Length: -9223372036854775808\r\n\r\n")
+            connection.send("3\r\nabc\r\n0\r\n\r\n")
+            #expect(try connection.answer().text == "abc")
         }
     }
 

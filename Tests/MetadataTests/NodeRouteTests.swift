@@ -101,6 +101,25 @@ struct NodeRouteTests {
         }
     }
 
+    @Test("a node that says it cannot write or vote is degraded, and new videos go elsewhere")
+    func impairedNode() async throws {
+        try await Harness.run(nodes: 5) { harness in
+            let report = HeartbeatRequest(diskUsagePercent: 1, chunkCount: 1, impairment: "read-only")
+            for node in [2, 4] {
+                #expect(try await harness.call(.post, "/nodes/node-\(node)/heartbeat", report).status == 200)
+            }
+            let healthy: [NodeSummary] = try await harness.call(.get, "/nodes/healthy").decoded()
+            #expect(healthy.map(\.nodeId.description) == ["node-1", "node-3", "node-5"])
+            for _ in 0..<10 {
+                let nodes = try await Upload(harness).created.placementGroup.nodes.map(\.nodeId.description)
+                #expect(nodes.sorted() == ["node-1", "node-3", "node-5"])
+            }
+            let well = HeartbeatRequest(diskUsagePercent: 1, chunkCount: 1)
+            #expect(try await harness.call(.post, "/nodes/node-2/heartbeat", well).status == 200)
+            #expect(try await harness.call(.get, "/nodes/healthy").decoded([NodeSummary].self).count == 4)
+        }
+    }
+
     @Test("slow answers degrade a node for a while")
     func slowAnswers() throws {
         let id = try #require(NodeID("a"))

@@ -68,6 +68,7 @@ struct RegistrationTests {
         try await registry.until { $0.heartbeats.count >= 2 }
         let (registration, heartbeat) = registry.state.withLock { ($0.registrations.first, $0.heartbeats.first) }
         #expect(registration?.nodeUrl == "http://localhost:1234" && registration?.nodeId.description == "n1")
+        #expect(heartbeat?.impairment == nil)
         #expect(heartbeat?.chunkCount == 1 && heartbeat?.diskUsagePercent == 10 && heartbeat?.corruptChunks == [])
 
         registry.state.withLock { $0.known = [] }

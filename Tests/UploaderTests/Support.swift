@@ -88,6 +88,7 @@ final class MemoryCatalog: UploadCatalog {
         var statuses: [VideoID: VideoStatus] = [:]
         var reasons: [VideoID: String] = [:]
         var publications: [VideoID: PublishRequest] = [:]
+        var signsOfLife = 0
         /// Calls fail as long as this is true.
         var isAway = false
     }
@@ -124,6 +125,8 @@ final class MemoryCatalog: UploadCatalog {
             state.reasons[video] = reason
         }
     }
+
+    func markUploading(_ video: VideoID) async throws { try change { $0.signsOfLife += 1 } }
 
     func status(_ video: VideoID) async throws -> VideoStatus? {
         try state.withLock { state in

@@ -30,6 +30,29 @@ import UploaderAPI
         try Uploads(configuration: configuration(concurrent: concurrent), catalog: catalog) { _ in sink }
     }
 
+    @Test("an upload that waits for its turn shows the catalog that it lives, until it ends")
+    func signsOfLife() async throws {
+        let bytes = try await Clip.bytes()
+        let opened = Locked(false)
+        let sink = MemorySink { _ in while !opened.withLock({ $0 }) { try await Task.sleep(for: .milliseconds(5)) } }
+        let uploads = try Uploads(
+            configuration: configuration(concurrent: 1), catalog: catalog, signOfLife: .milliseconds(5)
+        ) { _ in sink }
+        let first = try await send(uploads, bytes)
+        let second = try await send(uploads, bytes)
+        let before = catalog.state.withLock { $0.signsOfLife }
+        try await until("both show life") { catalog.state.withLock { $0.signsOfLife } > before + 10 }
+        #expect(uploads.sessions.session(second.uploadSessionId)?.status == .processing)
+        opened.withLock { $0 = true }
+        for answer in [first, second] {
+            #expect(try await finished(uploads, answer.uploadSessionId).status == .completed)
+        }
+        await uploads.stop()
+        let after = catalog.state.withLock { $0.signsOfLife }
+        try await Task.sleep(for: .milliseconds(50))
+        #expect(catalog.state.withLock { $0.signsOfLife } <= after + 2)
+    }
+
     private func send(_ uploads: Uploads, _ bytes: [UInt8], filename: String = "clip.mp4") async throws
         -> UploadResponse
     {

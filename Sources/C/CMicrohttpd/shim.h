@@ -3,11 +3,17 @@
 #include <microhttpd.h>
 #include <sys/socket.h>
 
-// MHD_start_daemon and MHD_get_connection_info are variadic, which Swift cannot call: one typed function each.
+// MHD_start_daemon, MHD_set_response_options and MHD_get_connection_info are variadic, which Swift cannot call: one typed
+// function each.
 
 static inline struct MHD_Daemon *vstack_mhd_start(unsigned int flags, uint16_t port, MHD_AccessHandlerCallback handler,
                                                   void *context, const struct MHD_OptionItem *options) {
     return MHD_start_daemon(flags, port, NULL, NULL, handler, context, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
+}
+
+/// The response is not sent in chunks; where its length is unknown, the connection's end is its end.
+static inline void vstack_mhd_end_with_connection(struct MHD_Response *response) {
+    MHD_set_response_options(response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
 }
 
 /// What `MHD_OPTION_NOTIFY_CONNECTION` stored for the connection.

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 static _Thread_local sigjmp_buf *volatile guard;
@@ -19,8 +20,11 @@ static pthread_once_t installed = PTHREAD_ONCE_INIT;
 
 static void on_bus_error(int signal, siginfo_t *info, void *context) {
     (void)info;
-    (void)context;
-    if (guard != NULL) siglongjmp(*guard, 1);
+    if (guard != NULL) {
+        // Leaving by a jump keeps the handler's mask; the interrupted code's own is put back first.
+        pthread_sigmask(SIG_SETMASK, &((ucontext_t *)context)->uc_sigmask, NULL);
+        siglongjmp(*guard, 1);
+    }
     // Not ours: let the fault happen again under whoever was there before.
     sigaction(signal, &previous, NULL);
 }
@@ -38,7 +42,7 @@ bool vstack_guarded_checksum(vstack_checksum checksum, const void *bytes, size_t
                              unsigned int *result) {
     pthread_once(&installed, install);
     sigjmp_buf here;
-    // Mask 0: the handler blocks nothing (SA_NODEFER), so there is no mask to restore and no system call to make.
+    // Mask 0: the handler restores the mask itself, so the path without a fault makes no system call.
     if (sigsetjmp(here, 0) != 0) {
         guard = NULL;
         return false;

@@ -25,9 +25,16 @@ package protocol Catalog: Sendable {
     /// - Parameter stream: the one stream whose chunks are wanted; nil for all.
     func contents(of id: VideoID, stream: ChunkStream?) async throws(CatalogError) -> VideoContents?
 
-    /// Moves a video to another status, where ``Video/Status/canBecome(_:)`` allows it.
+    /// Moves a video to another status, where ``Video/Status/canBecome(_:)`` allows it. To stay `uploading` is a sign
+    /// of life of an upload that has no new chunk to show.
     /// - Parameter error: why it failed.
-    func setStatus(of id: VideoID, to status: Video.Status, error: String?) async throws(CatalogError)
+    func setStatus(of id: VideoID, to status: Video.Status, error: String?, at time: Timestamp)
+        async throws(CatalogError)
+
+    /// Makes every video `failed` that is still `uploading` and gave no sign of life since `time`: it was not entered,
+    /// got no chunk and no status.
+    /// - Returns: those videos.
+    func failUploads(silentSince time: Timestamp, error: String) async throws(CatalogError) -> [VideoID]
 
     /// Enters what chunks do not say and makes the video `active`. Publishing again replaces it.
     /// - Throws: ``CatalogError`` of code `conflict` when a stream that it names is not complete.
@@ -41,10 +48,11 @@ package protocol Catalog: Sendable {
 
     func chunk(_ id: ChunkID) async throws(CatalogError) -> Chunk?
 
-    /// Records a chunk that consensus has decided, or adds replicas to one that is recorded already.
+    /// Records a chunk that consensus has decided, or adds replicas to one that is recorded already. Either is a sign
+    /// of life of the video's upload at `time`.
     /// - Returns: the chunk as it is recorded now, with every replica.
     /// - Throws: ``CatalogError`` of code `conflict` when the id, or the place in the stream, has another chunk.
-    func recordChunk(_ chunk: Chunk) async throws(CatalogError) -> Chunk
+    func recordChunk(_ chunk: Chunk, at time: Timestamp) async throws(CatalogError) -> Chunk
 
     // Groups and nodes
 

@@ -24,10 +24,15 @@ package struct NodeReport: Hashable, Sendable {
     package let chunkCount: Int
     /// Chunks whose bytes failed their checksum.
     package let corruptChunks: [ChunkID]
+    /// Whether it says that it cannot write, or not vote. Not kept: the next heartbeat says it again.
+    package let isImpaired: Bool
 
-    package init(diskUsagePercent: Double = 0, chunkCount: Int = 0, corruptChunks: [ChunkID] = []) {
+    package init(
+        diskUsagePercent: Double = 0, chunkCount: Int = 0, corruptChunks: [ChunkID] = [], isImpaired: Bool = false
+    ) {
         self.diskUsagePercent = diskUsagePercent
         self.chunkCount = chunkCount
         self.corruptChunks = corruptChunks
+        self.isImpaired = isImpaired
     }
 }

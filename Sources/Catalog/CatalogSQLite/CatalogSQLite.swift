@@ -108,9 +108,19 @@ extension CatalogSQLite {
         }
     }
 
-    package func setStatus(of id: VideoID, to status: Video.Status, error: String?) async throws(CatalogError) {
+    package func setStatus(
+        of id: VideoID, to status: Video.Status, error: String?, at time: Timestamp
+    ) async throws(CatalogError) {
         try await write { (connection) throws(CatalogError) in
-            try VideoTable.setStatus(of: id, to: status, error: error, connection)
+            try VideoTable.setStatus(of: id, to: status, error: error, at: time, connection)
+        }
+    }
+
+    package func failUploads(
+        silentSince time: Timestamp, error: String
+    ) async throws(CatalogError) -> [VideoID] {
+        try await write { (connection) throws(CatalogError) in
+            try VideoTable.failUploads(silentSince: time, error: error, connection)
         }
     }
 
@@ -128,8 +138,8 @@ extension CatalogSQLite {
         try await read { (connection) throws(CatalogError) in try ChunkTable.find(id, connection)?.chunk }
     }
 
-    package func recordChunk(_ chunk: Chunk) async throws(CatalogError) -> Chunk {
-        try await write { (connection) throws(CatalogError) in try ChunkTable.record(chunk, connection) }
+    package func recordChunk(_ chunk: Chunk, at time: Timestamp) async throws(CatalogError) -> Chunk {
+        try await write { (connection) throws(CatalogError) in try ChunkTable.record(chunk, at: time, connection) }
     }
 
     package func placementGroup(_ id: String) async throws(CatalogError) -> PlacementGroup? {

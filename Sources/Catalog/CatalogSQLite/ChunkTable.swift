@@ -43,11 +43,14 @@ enum ChunkTable {
         }
     }
 
-    static func record(_ chunk: Chunk, _ connection: Connection) throws(CatalogError) -> Chunk {
+    static func record(
+        _ chunk: Chunk, at time: Timestamp, _ connection: Connection
+    ) throws(CatalogError) -> Chunk {
         let (video, status) = try VideoTable.require(chunk.video, connection)
         guard status != .failed else {
             throw CatalogError(.conflict, "video \(chunk.video) has failed and takes no more chunks")
         }
+        if status == .uploading { try VideoTable.noteActivity(of: video, at: time, connection) }
         if let (key, present) = try find(chunk.id, connection) {
             guard present.isSameValue(as: chunk) else {
                 throw CatalogError(.conflict, "chunk \(chunk.id) is recorded with another value")

@@ -6,7 +6,13 @@ enum Schema {
     /// "VSTK": marks a SQLite file as a catalog of ours.
     private static let applicationID = 0x5653_544b
 
-    static let steps = [tables]
+    static let steps = [tables, activity]
+
+    /// When an upload last gave a sign of life, and the few videos of which that is asked.
+    private static let activity = """
+        ALTER TABLE videos ADD COLUMN active_at INTEGER NOT NULL DEFAULT 0;
+        CREATE INDEX videos_uploading ON videos (key) WHERE status = 'uploading';
+        """
 
     /// Refuses a file that is not ours, or newer than this program; changes nothing.
     /// - Returns: how many steps it has been through.

@@ -54,7 +54,7 @@ enum VideoTable {
     }
 
     static func setStatus(
-        of id: VideoID, to status: Video.Status, error: String?, _ connection: Connection
+        of id: VideoID, to status: Video.Status, error: String?, at time: Timestamp, _ connection: Connection
     ) throws(CatalogError) {
         let (key, present) = try require(id, connection)
         guard present.canBecome(status) else {
@@ -64,6 +64,25 @@ enum VideoTable {
         try connection.run(
             "UPDATE videos SET status = ?, error = ? WHERE key = ?",
             [.text(status.rawValue), .optional(status == .failed ? error : nil), SQLValue(key)])
+        if status == .uploading { try noteActivity(of: key, at: time, connection) }
+    }
+
+    /// The upload gave a sign of life.
+    static func noteActivity(of key: Int64, at time: Timestamp, _ connection: Connection) throws(CatalogError) {
+        try connection.run(
+            "UPDATE videos SET active_at = max(active_at, ?2) WHERE key = ?1",
+            [SQLValue(key), SQLValue(time.nanoseconds)])
+    }
+
+    static func failUploads(
+        silentSince time: Timestamp, error: String, _ connection: Connection
+    ) throws(CatalogError) -> [VideoID] {
+        try connection.rows(
+            """
+            UPDATE videos SET status = 'failed', error = ?2
+            WHERE status = 'uploading' AND max(created_at, active_at) < ?1 RETURNING id
+            """, [SQLValue(time.nanoseconds), .text(error)]
+        ) { (row) throws(CatalogError) in try row.decode(0) { VideoID($0) } }
     }
 
     static func addView(of id: VideoID, _ connection: Connection) throws(CatalogError) -> Int {

@@ -82,13 +82,16 @@ final class ConnectionRecord: Sendable {
     }
 
     /// Ends the connection from another thread: its own thread then sees it closed.
-    func drop() {
+    /// - Returns: whether it was open until now.
+    func drop() -> Bool {
         isOpen.withLock { isOpen in
-            guard isOpen else { return }
+            guard isOpen else { return false }
+            isOpen = false
             // What is still queued for a client that does not take it is thrown away at close, not kept trying.
             var reset = linger(l_onoff: 1, l_linger: 0)
             setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &reset, socklen_t(MemoryLayout<linger>.size))
             Glibc.shutdown(descriptor, Int32(SHUT_RDWR))
+            return true
         }
     }
 
@@ -138,10 +141,7 @@ final class SlowClientGuard: Sendable {
                 }
                 return judge(since: last, seen, &mark)
             }
-            if isTooSlow {
-                record.drop()
-                onDrop()
-            }
+            if isTooSlow, record.drop() { onDrop() }
         }
     }
 

@@ -13,7 +13,11 @@ struct ConnectionView: RequestView {
 
     var path: String { String(cString: url) }
 
-    var contentLength: Int? { header("Content-Length").flatMap { Int($0) } }
+    /// The library does not look at a length that stands beside a transfer encoding, which overrules it; neither may we.
+    var contentLength: Int? {
+        guard header("Transfer-Encoding") == nil else { return nil }
+        return header("Content-Length").flatMap { Int($0) }
+    }
 
     func header(_ name: String) -> String? {
         guard let value = MHD_lookup_connection_value(connection, .HEADER_KIND, name) else { return nil }

@@ -49,8 +49,6 @@ final class Exchange: Sendable {
         }
     }
 
-    var hasResponse: Bool { state.withLock { $0.response != nil } }
-
     /// Sets the answer, from any thread; a later one is ignored, and so is one for a client that has left.
     func complete(_ result: Result<Response, any Error>) {
         let response: Response
@@ -76,7 +74,8 @@ final class Exchange: Sendable {
     /// The handler has taken some of the body.
     func releaseBody() { state.withLock { resume(&$0, from: .holdingBody) } }
 
-    func suspendSending() { suspend(as: .awaitingContent, unless: { _ in false }) }
+    /// - Returns: false when the server does not wait any more: the answer breaks off.
+    func suspendSending() -> Bool { suspend(as: .awaitingContent, unless: { _ in false }) }
 
     func resumeSending() { state.withLock { resume(&$0, from: .awaitingContent) } }
 
@@ -94,14 +93,17 @@ final class Exchange: Sendable {
         }
     }
 
-    var isForcedToEnd: Bool { state.withLock { $0.isForcedToEnd } }
-
-    private func suspend(as reason: Suspension, unless isReady: (State) -> Bool) {
+    @discardableResult
+    private func suspend(as reason: Suspension, unless isReady: (State) -> Bool) -> Bool {
         state.withLock { state in
-            guard let connection = state.connection, !state.isForcedToEnd, !isReady(state) else { return }
+            guard let connection = state.connection, !state.isForcedToEnd, !isReady(state) else { return false }
+            // The library goes on to hand over the chunks that it has read already, and must not be told twice: it
+            // would take the connection out of a list in which it is not.
+            guard state.suspension == .none else { return true }
             state.suspension = reason
             record.enter(.working)
             MHD_suspend_connection(connection)
+            return true
         }
     }
 

@@ -57,7 +57,8 @@ package final class HTTPServer: Sendable {
         }
         wait(seconds: core.configuration.drainSeconds) { core.slowClients.isIdle }
         sweeper.stop()
-        // The library must not be stopped while a connection is suspended.
+        // The library must not be stopped while a connection is suspended, not even one whose request came just now.
+        core.beginEnding()
         for exchange in core.slowClients.exchangesUnderWay { exchange.forceEnd() }
         wait(seconds: 1) { core.slowClients.exchangesUnderWay.isEmpty }
         for daemon in taken {

@@ -20,6 +20,7 @@ final class RequestHandler {
     private let began = ServerCore.monotonicSeconds()
     private var contentLength: Int?
     private var hasBody = false
+    private var isHead = false
     private var origin: String?
     private var status = 0
     /// The answer, where the head was enough to know it.
@@ -45,6 +46,7 @@ final class RequestHandler {
                     .detail(HTTPStatus(501), "the method \(String(cString: method).prefix(20)) is not known here"))
             }
             var view = ConnectionView(connection: connection, method: known, url: url, id: id)
+            isHead = known == .head
             origin = view.header("Origin").flatMap { server.allowedOrigin($0, host: view.header("Host")) }
             if known != .get, known != .head {
                 contentLength = view.contentLength
@@ -54,6 +56,7 @@ final class RequestHandler {
                 let limit = ByteCount.text(server.configuration.headerBytesMax)
                 return answerHead(.detail(.headersTooLarge, "the request's header fields are larger than \(limit)"))
             }
+            try refuseOtherSites(view)
             let reply = try server.reply(to: &view)
             if case .respond(let response) = reply { return answerHead(response) }
             record.enter(hasBody ? .receiving : .working)
@@ -128,11 +131,29 @@ final class RequestHandler {
         return .YES
     }
 
+    /// A browser lets a page of any site send a form, or JSON called text, without asking first, and such a request may
+    /// change something here. It says where the page is from; other clients say nothing.
+    /// - Throws: ``Failure`` (403).
+    private func refuseOtherSites(_ view: ConnectionView) throws(Failure) {
+        switch view.method {
+        case .get, .head, .options: return
+        case .put, .post, .delete, .patch: break
+        }
+        guard origin == nil, let from = view.header("Origin"),
+            !["same-origin", "same-site", "none"].contains(view.header("Sec-Fetch-Site"))
+        else { return }
+        throw Failure(
+            .forbidden,
+            "a page of '\(from.prefix(80))' may not change anything here; CORS_ALLOWED_ORIGINS names those that may")
+    }
+
     private func isTooLongToDrain(of remaining: Int?) -> Bool { (remaining ?? Int.max) > Self.drainBytesMax }
 
     private func beginExchange() -> Exchange {
         let exchange = Exchange(id: id, connection: connection, record: record, log: server.log)
         record.begin(exchange)
+        // After it can be found: either the stopping server sees it, or it sees that the server waits for nothing more.
+        if server.isEnding { exchange.forceEnd() }
         self.exchange = exchange
         return exchange
     }
@@ -149,11 +170,19 @@ final class RequestHandler {
         defer { MHD_destroy_response(made) }
         MHD_add_response_header(made, "X-Request-ID", id)
         if server.isStopping { MHD_add_response_header(made, "Connection", "close") }
+        if isEndlessToHead(response) { vstack_mhd_end_with_connection(made) }
         if let origin {
             for (name, value) in CrossOriginPolicy.headers(for: origin) { MHD_add_response_header(made, name, value) }
         }
         record.enter(.sending)
         return MHD_queue_response(connection, UInt32(status), made)
+    }
+
+    /// Whether the library would send the end of a chunked body to HEAD, whose beginning it rightly leaves out; the
+    /// client would take it for the next answer.
+    private func isEndlessToHead(_ response: Response) -> Bool {
+        guard isHead, case .stream(length: nil, _) = response.body else { return false }
+        return true
     }
 
     /// Answers while the body is still coming, which the library cannot: the bytes are written to the socket here, and

@@ -54,8 +54,7 @@ final class ResponseStream: Sendable {
             case .failure: return -2  // MHD_CONTENT_READER_END_WITH_ERROR
             case nil:
                 state.isStarved = true
-                exchange.suspendSending()
-                return 0
+                return exchange.suspendSending() ? 0 : -2
             }
         }
     }

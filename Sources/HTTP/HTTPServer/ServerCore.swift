@@ -11,6 +11,7 @@ final class ServerCore: Sendable {
     let slowClients: SlowClientGuard
     private let router: Router
     private let stopping = Atomic<Bool>(false)
+    private let ending = Atomic<Bool>(false)
     private let requestCount = Atomic<UInt32>(0)
     private let requestPrefix: String
 
@@ -27,6 +28,11 @@ final class ServerCore: Sendable {
     var isStopping: Bool { stopping.load(ordering: .relaxed) }
 
     func beginStopping() { stopping.store(true, ordering: .relaxed) }
+
+    /// Whether a stopping server waits for no handler any more.
+    var isEnding: Bool { ending.load(ordering: .sequentiallyConsistent) }
+
+    func beginEnding() { ending.store(true, ordering: .sequentiallyConsistent) }
 
     func allowedOrigin(_ origin: String, host: String?) -> String? {
         configuration.crossOrigin.allows(origin: origin, host: host) ? origin : nil

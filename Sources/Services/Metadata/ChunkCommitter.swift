@@ -26,6 +26,7 @@ struct ChunkCommitter: Sendable {
     let translation: URLTranslation
     let proposers: ProposerNumbers
     let policy: Policy
+    let time: any TimeSource
 
     /// What is known of the chunk before anybody is asked.
     private struct Context {
@@ -110,7 +111,7 @@ struct ChunkCommitter: Sendable {
             sizeBytes: value.sizeBytes, checksum: value.checksum, redundancyMode: value.redundancyMode,
             startSec: value.startSec, durationSec: value.durationSec,
             replicas: survey.holders(of: value.checksum, sizeBytes: value.sizeBytes))
-        return .committed(try await catalog.recordChunk(chunk).replicas)
+        return .committed(try await catalog.recordChunk(chunk, at: time.now()).replicas)
     }
 
     /// Full jitter, so that rivals do not meet again.

@@ -8,6 +8,8 @@ package struct MetadataConfiguration: Sendable {
     package let nodeTimeoutSec: Double
     /// How often nodes are expected to report.
     package let heartbeatIntervalSec: Double
+    /// Seconds after which a video that is still uploading, and of which nothing was heard, has failed.
+    package let uploadSilenceSec: Double
     /// Views over which a video is popular.
     package let popularityThreshold: Int
     /// Nodes that are expected to register; those that have not are named in the log.
@@ -18,13 +20,14 @@ package struct MetadataConfiguration: Sendable {
     package let chunkSizeBytes: Int
     package let chunkDurationSec: Double
 
-    /// Reads `DB_PATH`, `NODE_TIMEOUT`, `HEARTBEAT_INTERVAL`, `POPULARITY_THRESHOLD`, `STORAGE_NODES`,
-    /// `EXTERNAL_URL_MAP`, `ENABLE_EXTERNAL_TRANSLATION`, `CHUNK_SIZE` and `CHUNK_DURATION`.
+    /// Reads `DB_PATH`, `NODE_TIMEOUT`, `HEARTBEAT_INTERVAL`, `UPLOAD_TIMEOUT`, `POPULARITY_THRESHOLD`,
+    /// `STORAGE_NODES`, `EXTERNAL_URL_MAP`, `ENABLE_EXTERNAL_TRANSLATION`, `CHUNK_SIZE` and `CHUNK_DURATION`.
     /// - Throws: ``Failure`` that names the setting that is wrong.
     package init(settings: Settings) throws(Failure) {
         databasePath = settings.text("DB_PATH", default: "./data/metadata/metadata.db")
         nodeTimeoutSec = try settings.number("NODE_TIMEOUT", default: 30, in: 0.1...86_400)
         heartbeatIntervalSec = try settings.number("HEARTBEAT_INTERVAL", default: 10, in: 0.1...86_400)
+        uploadSilenceSec = try settings.number("UPLOAD_TIMEOUT", default: 86_400, in: 3600...31_536_000)
         popularityThreshold = try settings.integer("POPULARITY_THRESHOLD", default: 1000)
         expectedNodes = settings.list("STORAGE_NODES")
         let isTranslating = try settings.flag("ENABLE_EXTERNAL_TRANSLATION", default: true)

@@ -74,7 +74,8 @@ extension MetadataService {
         }
         let report = NodeReport(
             diskUsagePercent: body.diskUsagePercent, chunkCount: body.chunkCount,
-            corruptChunks: Array((body.corruptChunks ?? []).prefix(Self.corruptChunksMax)))
+            corruptChunks: Array((body.corruptChunks ?? []).prefix(Self.corruptChunksMax)),
+            isImpaired: body.impairment != nil)
         let wasDown = registry.view.entry(id)?.status == .down
         guard let now = registry.heartbeat(of: id, report) else {
             throw Failure(.notFound, "no storage node '\(id)' is registered: it has to register first")

@@ -108,11 +108,12 @@ extension MetadataService {
     }
 
     private func setStatus(_ id: VideoID, _ body: StatusRequest) async throws -> Response {
+        let now = time.now()
         switch body.status {
         case .deleted: try await deleteVideo(id)
-        case .uploading: try await catalog.setStatus(of: id, to: .uploading, error: nil)
-        case .active: try await catalog.setStatus(of: id, to: .active, error: nil)
-        case .failed: try await catalog.setStatus(of: id, to: .failed, error: body.error)
+        case .uploading: try await catalog.setStatus(of: id, to: .uploading, error: nil, at: now)
+        case .active: try await catalog.setStatus(of: id, to: .active, error: nil, at: now)
+        case .failed: try await catalog.setStatus(of: id, to: .failed, error: body.error, at: now)
         }
         manifests.invalidate(id)
         return try .json(VideoStatusMessage(videoId: id, status: body.status))

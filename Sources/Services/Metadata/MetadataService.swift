@@ -19,6 +19,7 @@ package final class MetadataService: Service {
     let gateway: any AcceptorGateway
     let committer: ChunkCommitter
     let reaper: Reaper
+    let uploadWatch: UploadWatch
     let manifests: ManifestCache
     let rendering: Rendering
     let time: any TimeSource
@@ -47,9 +48,13 @@ package final class MetadataService: Service {
         registry = NodeRegistry(nodes: nodes, timeoutSec: configuration.nodeTimeoutSec, time: time)
         committer = ChunkCommitter(
             catalog: catalog, registry: registry, gateway: gateway, translation: configuration.translation,
-            proposers: ProposerNumbers(), policy: policy)
+            proposers: ProposerNumbers(), policy: policy, time: time)
         reaper = Reaper(catalog: catalog, registry: registry, gateway: gateway, interval: reaperInterval)
-        manifests = ManifestCache()
+        let manifests = ManifestCache()
+        self.manifests = manifests
+        uploadWatch = UploadWatch(
+            catalog: catalog, silenceSecMax: configuration.uploadSilenceSec, time: time,
+            onFailed: { manifests.invalidate($0) })
         rendering = Rendering(configuration: configuration)
         counters = MetadataCounters(metrics, registry)
     }
@@ -85,9 +90,11 @@ package final class MetadataService: Service {
             logger.info("waiting for storage nodes to register", ["nodes": missing.joined(separator: ", ")])
         }
         reaper.start()
+        uploadWatch.start()
     }
 
     package func stop() async {
+        await uploadWatch.stop()
         await reaper.stop()
         await catalog.close()
     }

@@ -88,8 +88,8 @@ struct NodeDirectory {
         if now.seconds(since: entry.node.lastHeartbeat) >= timeoutSec { return .down }
         let report = entry.node.report
         let isSlow = entry.slowUntil.map { $0 > now } ?? false
-        let isImpaired = report.diskUsagePercent >= Self.diskWarningPercent || !report.corruptChunks.isEmpty || isSlow
-        return isImpaired ? .degraded : .healthy
+        let isFull = report.diskUsagePercent >= Self.diskWarningPercent
+        return isFull || !report.corruptChunks.isEmpty || report.isImpaired || isSlow ? .degraded : .healthy
     }
 
     private func index(of id: NodeID) -> Int? { entries.firstIndex { $0.node.id == id } }

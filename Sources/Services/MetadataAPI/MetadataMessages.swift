@@ -363,10 +363,15 @@ package struct HeartbeatRequest: Codable, Sendable {
     package let diskUsagePercent: Double
     package let chunkCount: Int
     package let corruptChunks: [ChunkID]?
+    /// Why the node cannot do all that a node should, such as write or vote; nil when it can.
+    package let impairment: String?
 
-    package init(diskUsagePercent: Double, chunkCount: Int, corruptChunks: [ChunkID]? = nil) {
+    package init(
+        diskUsagePercent: Double, chunkCount: Int, corruptChunks: [ChunkID]? = nil, impairment: String? = nil
+    ) {
         self.diskUsagePercent = diskUsagePercent
         self.chunkCount = chunkCount
         self.corruptChunks = corruptChunks
+        self.impairment = impairment
     }
 }

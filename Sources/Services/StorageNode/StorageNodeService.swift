@@ -72,7 +72,7 @@ package final class StorageNodeService: Service {
         ) { [store, disk] in
             HeartbeatRequest(
                 diskUsagePercent: disk.current.percent, chunkCount: store.chunkCount,
-                corruptChunks: store.corruptChunks)
+                corruptChunks: store.corruptChunks, impairment: HealthVerdict.impairment(store.statistics))
         }
         heartbeats.withLock { $0 = Task { await registration.run() } }
     }
@@ -104,6 +104,13 @@ package final class StorageNodeService: Service {
 struct HealthVerdict: Equatable {
     let status: String
     let reason: String?
+
+    /// Why the node takes no chunks, or has no vote on them, so that no new video is placed on it while others are
+    /// there; nil when it can do both.
+    static func impairment(_ statistics: ChunkStoreStatistics) -> String? {
+        if let reason = statistics.readOnlyReason { return "read-only until restarted: \(reason)" }
+        return statistics.corruptRecords > 0 ? "records of its log are lost, so it has no vote" : nil
+    }
 
     init(_ statistics: ChunkStoreStatistics, diskPercent: Double, _ configuration: StorageNodeConfiguration) {
         let damaged = statistics.corruptChunks + statistics.corruptRecords

@@ -8,6 +8,8 @@ package protocol UploadCatalog: Sendable {
     func create(_ request: CreateVideoRequest) async throws -> CreateVideoResponse
     func publish(_ video: VideoID, _ request: PublishRequest) async throws
     func markFailed(_ video: VideoID, reason: String) async throws
+    /// Says that the video's upload goes on, although no chunk comes.
+    func markUploading(_ video: VideoID) async throws
     /// Nil when there is no such video.
     func status(_ video: VideoID) async throws -> VideoStatus?
 }
@@ -31,6 +33,10 @@ struct HTTPUploadCatalog: UploadCatalog {
 
     func markFailed(_ video: VideoID, reason: String) async throws {
         try await metadata.setStatus(video, StatusRequest(status: .failed, error: reason))
+    }
+
+    func markUploading(_ video: VideoID) async throws {
+        try await metadata.setStatus(video, StatusRequest(status: .uploading, error: nil))
     }
 
     func status(_ video: VideoID) async throws -> VideoStatus? {

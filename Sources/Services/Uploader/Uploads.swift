@@ -20,6 +20,7 @@ package final class Uploads: Sendable {
     let failed = Counter()
 
     private let configuration: UploaderConfiguration
+    private let signOfLife: Duration
     private let catalog: any UploadCatalog
     private let makeSink: @Sendable (CreateVideoResponse) -> any ChunkSink
     private let lock: FolderLock
@@ -36,12 +37,15 @@ package final class Uploads: Sendable {
 
     private let background = Locked(Background())
 
+    /// - Parameter signOfLife: how often the catalog hears of an upload that waits; far less than after what silence it
+    ///   takes one for lost.
     /// - Throws: ``Failure`` when the temporary folder cannot be used.
     package init(
-        configuration: UploaderConfiguration, catalog: any UploadCatalog,
+        configuration: UploaderConfiguration, catalog: any UploadCatalog, signOfLife: Duration = .seconds(300),
         makeSink: @escaping @Sendable (CreateVideoResponse) -> any ChunkSink
     ) throws(Failure) {
         self.configuration = configuration
+        self.signOfLife = signOfLife
         self.catalog = catalog
         self.makeSink = makeSink
         let folder = configuration.temporaryFolder
@@ -125,6 +129,8 @@ package final class Uploads: Sendable {
     }
 
     private func process(_ id: String, _ job: UploadJob, _ video: CreateVideoResponse) async {
+        let life = Task { await showLife(of: video.videoId) }
+        defer { life.cancel() }
         do {
             try await turnstile.pass {
                 sessions.update(id) { $0.onStarted() }
@@ -143,6 +149,11 @@ package final class Uploads: Sendable {
         } catch {
             await fail(id, video.videoId, error)
         }
+    }
+
+    /// Until its task is cancelled. An answer is not needed: the next sign comes soon.
+    private func showLife(of video: VideoID) async {
+        while (try? await Task.sleep(for: signOfLife)) != nil { try? await catalog.markUploading(video) }
     }
 
     /// After `completed`, because nobody waits for a picture to play.

@@ -1,5 +1,6 @@
 import Base
 import ChunkPaxos
+import Synchronization
 
 // The chunks' acceptors. What is decided is `Acceptor`'s; here it is made durable before it is said.
 extension ChunkStore {
@@ -8,6 +9,7 @@ extension ChunkStore {
     /// Phase 1.
     package func prepare(_ id: ChunkID, _ ballot: Ballot, _ completion: @escaping AcceptorCompletion) {
         change(id, completion) { [self] (current, settle) throws(ChunkStoreError) in
+            try requireWholeLog(id)
             var acceptor = current.acceptor
             let isGranted = if case .promised = acceptor.onPrepare(ballot) { true } else { false }
             try keep(acceptor, isGranted, id, current, settle)
@@ -21,12 +23,25 @@ extension ChunkStore {
     ) {
         change(id, completion) { [self] (current, settle) throws(ChunkStoreError) in
             try Self.checkMetadata(accepted.value)
+            if current.acceptor.accepted != accepted { try requireWholeLog(id) }
             guard let chunk = current.chunk?.header, chunk.checksum == checksum, chunk.payloadLength == sizeBytes else {
                 return settle(.success(AcceptorOutcome(isGranted: false, view: current.view)))
             }
             var acceptor = current.acceptor
             let isGranted = acceptor.onAccept(accepted.ballot, value: accepted.value) == .accepted
             try keep(acceptor, isGranted, id, current, settle)
+        }
+    }
+
+    /// An acceptor that lost part of its log may have promised or accepted what it does not remember, also for an id
+    /// of which it remembers something older. It may repeat what it accepted, which stays true, and shows what it has
+    /// to whoever reads; it says nothing new.
+    func requireWholeLog(_ id: ChunkID) throws(ChunkStoreError) {
+        guard state.withLock({ $0.statistics.corruptRecords }) == 0 else {
+            throw ChunkStoreError(
+                .forgetful,
+                "this node lost records of its log and has no vote on chunk '\(id)': the other acceptors decide; "
+                    + "replace the node by one with another id and an empty data directory")
         }
     }
 

@@ -27,8 +27,11 @@ extension ChunkStore {
     /// - Throws: `corrupt` when the disk does not give it: an acceptor that cannot remember must not answer.
     package func acceptor(_ id: ChunkID) throws(ChunkStoreError) -> AcceptorView {
         let key = IndexKey(id)
+        let before = try locate(id, key, in: .acceptors, withMetadata: true)
         let chunk = try locate(id, key, in: .chunks, withMetadata: true)
-        let state = try locate(id, key, in: .acceptors, withMetadata: true) ?? chunk
+        // The state may move meanwhile: into a chunk's record when that is stored, out of it when it is deleted.
+        var state = before ?? chunk
+        if state == nil { state = try locate(id, key, in: .acceptors, withMetadata: true) }
         return AcceptorView(acceptor: state?.acceptor ?? Acceptor(), chunk: chunk.map { ChunkDescription($0.header) })
     }
 

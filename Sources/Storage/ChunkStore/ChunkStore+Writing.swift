@@ -44,6 +44,7 @@ extension ChunkStore {
     ) {
         change(body.id, completion) { [self] (current, settle) throws(ChunkStoreError) in
             var acceptor = current.acceptor
+            if let acceptance, acceptance != acceptor.accepted { try requireWholeLog(body.id) }
             if let acceptance, acceptor.onAccept(acceptance.ballot, value: acceptance.value) != .accepted {
                 throw Self.rejected(body.id, current.acceptor)
             }

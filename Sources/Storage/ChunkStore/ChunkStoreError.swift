@@ -8,6 +8,8 @@ package struct ChunkStoreError: PresentableError {
         case conflict
         /// The chunk's acceptor refused the ballot or the value; its state is with the error.
         case rejected(Acceptor)
+        /// Records of the log are lost, so that the acceptor may have promised what it does not know.
+        case forgetful
         /// Bytes at rest do not match their checksum, or the disk does not give them.
         case corrupt
         /// The bytes do not have the checksum they were announced with.
@@ -44,7 +46,7 @@ package struct ChunkStoreError: PresentableError {
         case .corrupt, .unreadable: .corrupt
         case .checksumMismatch, .emptyChunk, .metadataTooLarge: .invalidArgument
         case .chunkTooLarge: .tooLarge
-        case .busy, .readOnly, .closed, .inUse: .unavailable
+        case .busy, .forgetful, .readOnly, .closed, .inUse: .unavailable
         case .insufficientStorage: .insufficientStorage
         case .io: .internal
         }

@@ -7,10 +7,11 @@ package struct LinuxFileSystem: FileSystem {
     package func createDirectory(_ path: String) throws(FileSystemError) {
         var isDirectory = stat()
         if stat(path, &isDirectory) == 0 { return }
-        if let slash = path.lastIndex(of: "/"), slash != path.startIndex {
-            try createDirectory(String(path[..<slash]))
-        }
+        let slash = path.lastIndex(of: "/")
+        if let slash, slash != path.startIndex { try createDirectory(String(path[..<slash])) }
         guard mkdir(path, 0o755) == 0 || errno == EEXIST else { throw .last("mkdir", path) }
+        // The new name must be as durable as what comes to stand under it.
+        try syncDirectory(slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? ".")
     }
 
     package func names(in directory: String) throws(FileSystemError) -> [String] {

@@ -21,7 +21,9 @@ struct StoreOpening {
             let superblocks = superblocks
             let active = active
             var statistics = statistics
-            let nextSequence = largestSequence + 1
+            // Damage that can be read again another day must not outrank what is written from now on.
+            let lostRecordsMax = UInt64(statistics.corruptRecordBytes / RecordHeader.byteCount)
+            let nextSequence = largestSequence + lostRecordsMax + 1
             let tables = replay.finish()
             tables.chunks.forEach { statistics.chunkBytes += Int($0.payloadLength) }
             return ChunkStore.State(
