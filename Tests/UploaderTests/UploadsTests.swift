@@ -222,7 +222,8 @@ import UploaderAPI
         try Data("no json".utf8).write(to: URL(filePath: folder.path + "/sessions/torn.json"))
 
         let uploads = try uploads(MemorySink())
-        #expect(folder.names(ending: ".upload").isEmpty && folder.names(in: "sessions", ending: ".new").isEmpty)
+        #expect(folder.names(ending: ".upload").isEmpty)
+        #expect(folder.names(in: "sessions", ending: ".new").isEmpty)
         #expect(uploads.sessions.session("first")?.status == .failed)
         #expect(uploads.sessions.session("first")?.error == "interrupted by a restart; upload it again")
         uploads.start()
