@@ -383,6 +383,21 @@ struct HTTPServerTests {
         }
     }
 
+    @Test("a client that ends its side in the middle of a body is let go, however its last bytes came")
+    func endInTheMiddle() async throws {
+        try await onOwnThread {
+            // So patient that only the end itself can be the reason.
+            let test = try TestServer { ($0.headerTimeoutSeconds, $0.idleTimeoutSeconds) = (80_000, 80_000) }
+            let body = [UInt8](repeating: 7, count: 31_000)
+            for _ in 0..<200 {
+                let connection = try test.connect()
+                connection.send(Array("POST /count HTTP/1.1\r\nHost: x\r\nContent-Length: 40000\r\n\r\n".utf8) + body)
+                connection.endSending()
+                #expect(connection.isClosedByPeer())
+            }
+        }
+    }
+
     @Test("a stopping server finishes what is under way and takes nothing new")
     func stops() async throws {
         try await onOwnThread {
