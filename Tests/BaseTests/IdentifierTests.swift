@@ -76,4 +76,13 @@ struct JSONTests {
             (error as? Failure)?.message.contains(expected) == true
         }
     }
+    @Test("a word that an enumeration does not have is named, and no Swift type")
+    func enumeration() {
+        enum Colour: String, Decodable { case red }
+        struct Paint: Decodable { let colour: Colour }
+        let failure = #expect(throws: Failure.self) {
+            try JSON.decode(Paint.self, from: Array(#"{"colour":"mauve"}"#.utf8))
+        }
+        #expect(failure?.message == "'colour' is 'mauve', which is none of its values")
+    }
 }

@@ -156,7 +156,7 @@ struct NodeRouteTests {
     func settings() {
         for (name, value) in [
             ("NODE_TIMEOUT", "soon"), ("EXTERNAL_URL_MAP", "http://a"), ("EXTERNAL_URL_MAP", "a=b"),
-            ("CHUNK_SIZE", "0"), ("ENABLE_EXTERNAL_TRANSLATION", "maybe"), ("POPULARITY_THRESHOLD", "-1"),
+            ("CHUNK_SIZE", "0"), ("ENABLE_EXTERNAL_TRANSLATION", "maybe"),
         ] {
             let error = #expect(throws: Failure.self) {
                 try MetadataConfiguration(settings: Settings(environment: [name: value]))
