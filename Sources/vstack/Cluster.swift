@@ -6,7 +6,8 @@ import MetadataAPI
 struct Cluster: Sendable {
     let metadata: MetadataClient
     let uploaderURL: String
-    let webURL: String
+    /// nil where the uploader is not at its default port: the page is anywhere then.
+    let webURL: String?
     let http: HTTPClient
 
     static let options = [
@@ -26,7 +27,7 @@ struct Cluster: Sendable {
         let metadataURL = try Self.url("METADATA_SERVICE_URL", in: settings, default: "http://\(host):\(8080 + offset)")
         metadata = MetadataClient(metadataURL, http: http)
         uploaderURL = try Self.url("UPLOADER_SERVICE_URL", in: settings, default: "http://\(host):\(8084 + offset)")
-        webURL = "http://\(host):\(8085 + offset)"
+        webURL = settings.text("UPLOADER_SERVICE_URL") == nil ? "http://\(host):\(8085 + offset)" : nil
     }
 
     private static func url(_ name: String, in settings: Settings, default fallback: String) throws(Failure) -> String {

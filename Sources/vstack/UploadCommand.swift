@@ -21,7 +21,7 @@ extension Command {
                 throw Failure(.invalidArgument, "the upload failed: \(report.error ?? "the service does not say why")")
             }
             Output.line("\(answer.videoId)")
-            Output.line("watch it at \(cluster.webURL)/#/watch/\(answer.videoId)")
+            if let webURL = cluster.webURL { Output.line("watch it at \(webURL)/#/watch/\(answer.videoId)") }
             return 0
         }
     }
