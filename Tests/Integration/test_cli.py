@@ -95,6 +95,8 @@ def test_no_command():
 def test_port_in_use(block, tmp_path, port):
     """A port that is taken is named in one line, within 5 s, with exit code 1."""
     with socket.socket() as taken:
+        # An earlier user's closed connections may linger on the port.
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         taken.bind(("127.0.0.1", port + block.offset))
         taken.listen()
         started = time.monotonic()
