@@ -398,6 +398,29 @@ struct HTTPServerTests {
         }
     }
 
+    @Test("a body that is announced and never comes holds no connection, whatever the method")
+    func missingBody() async throws {
+        try await onOwnThread {
+            let test = try TestServer { $0.idleTimeoutSeconds = 0.3 }
+            for head in [
+                "GET /hello HTTP/1.1\r\nContent-Length: 5", "GET /slow HTTP/1.1\r\nContent-Length: 5",
+                "HEAD /hello HTTP/1.1\r\nTransfer-Encoding: chunked", "BREW /hello HTTP/1.1\r\nContent-Length: 5",
+                "POST /nothing HTTP/1.1\r\nContent-Length: 5",
+            ] {
+                let connection = try test.connect()
+                connection.send(head + "\r\nHost: x\r\n\r\n")
+                #expect(connection.isClosedByPeer(), "\(head)")
+            }
+            // With the end of the connection right behind the head, the library may not notice the end by itself.
+            for _ in 0..<50 {
+                let leaver = try test.connect()
+                leaver.send("GET /hello HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n")
+                leaver.close()
+            }
+            #expect(eventually { test.metrics.exposition.contains("http_connections 0.0\n") })
+        }
+    }
+
     @Test("a stopping server finishes what is under way and takes nothing new")
     func stops() async throws {
         try await onOwnThread {

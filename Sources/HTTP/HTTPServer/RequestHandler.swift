@@ -39,7 +39,8 @@ final class RequestHandler {
 
     /// The head is complete.
     func begin(url: UnsafePointer<CChar>, method: UnsafePointer<CChar>) -> MHD_Result {
-        record.enter(.working)
+        // The client's turn until the request is whole, whatever its method: the library waits for any body announced.
+        record.enter(.receiving)
         do {
             guard let known = HTTPMethod(name: method) else {
                 return answerHead(
@@ -59,7 +60,6 @@ final class RequestHandler {
             try refuseOtherSites(view)
             let reply = try server.reply(to: &view)
             if case .respond(let response) = reply { return answerHead(response) }
-            record.enter(hasBody ? .receiving : .working)
             receiver = try BodyReceiver(
                 reply, connection: connection, contentLength: contentLength, exchange: beginExchange())
             return .YES
@@ -126,7 +126,6 @@ final class RequestHandler {
             immediate = nil
             return send(response)
         }
-        record.enter(.receiving)
         if isTooLongToDrain(of: contentLength) { answerEarly(response) }
         return .YES
     }
