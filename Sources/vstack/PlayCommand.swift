@@ -23,7 +23,8 @@ extension Command {
             do {
                 let end = try await player.play(id, to: output.write) { state in
                     let fraction = state.bytesTotal == 0 ? 1 : Double(state.bytes) / Double(state.bytesTotal)
-                    let detail = "\(ByteCount.text(state.bytes)), \(Int(state.seconds)) of \(Int(state.secondsTotal)) s"
+                    let seconds = String(format: "%.0f of %.0f s", state.seconds, state.secondsTotal)
+                    let detail = "\(ByteCount.text(state.bytes)), \(seconds)"
                     progress.show("playing", fraction, detail)
                 }
                 try await output.publish()

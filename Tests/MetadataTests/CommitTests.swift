@@ -209,7 +209,7 @@ struct CommitTests {
             for (field, text) in [
                 ("size_bytes", "0"), ("sequence_num", "-1"), ("node_urls", "[]"), ("node_urls", "[\"ftp://x\"]"),
                 ("checksum", "\"abc\""), ("redundancy_mode", "\"erasure_coding\""), ("start_sec", "-1"),
-                ("video_id", "7"),
+                ("video_id", "7"), ("sequence_num", "9223372036854775807"), ("duration_sec", "1e300"),
             ] {
                 let answer = try await harness.call(.post, path, bytes: body(field, text))
                 #expect(answer.status == 400, "\(field) \(text)")

@@ -44,7 +44,13 @@ extension Timestamp: Codable {
             throw DecodingError.dataCorrupted(
                 .init(codingPath: decoder.codingPath, debugDescription: "'\(text.prefix(80))' is not an RFC 3339 time"))
         }
-        self.init(nanoseconds: Int64((date.timeIntervalSince1970 * 1000).rounded()) * 1_000_000)
+        let milliseconds = Int64((date.timeIntervalSince1970 * 1000).rounded())
+        let (nanoseconds, overflows) = milliseconds.multipliedReportingOverflow(by: 1_000_000)
+        guard !overflows else {
+            throw DecodingError.dataCorrupted(
+                .init(codingPath: decoder.codingPath, debugDescription: "'\(text.prefix(80))' is too far away in time"))
+        }
+        self.init(nanoseconds: nanoseconds)
     }
 
     package func encode(to encoder: any Encoder) throws {

@@ -54,9 +54,10 @@ extension Publication {
             throw Failure(.invalidArgument, "'renditions' names a stream twice")
         }
         let original = request.original
-        guard request.durationSec >= 0, original.sizeBytes > 0, original.width >= 0, original.height >= 0,
+        guard (0...MetadataService.durationSecMax).contains(request.durationSec), original.sizeBytes > 0,
+            original.width >= 0, original.height >= 0,
             renditions.allSatisfy(\.isPlausible)
-        else { throw Failure(.invalidArgument, "sizes, places and times must not be negative") }
+        else { throw Failure(.invalidArgument, "a size, a place or a time is negative or too large to be true") }
         self.init(
             durationSec: request.durationSec,
             original: Original(
@@ -71,11 +72,12 @@ extension RenditionMessage {
     /// Sums of what passes stay within `Int`.
     fileprivate var isPlausible: Bool {
         let sizes = 0...(Int.max / 4)
+        let seconds = 0...MetadataService.durationSecMax
         return width >= 0 && height >= 0 && bandwidth >= 0 && averageBandwidth >= 0
             && sizes.contains(initializationBytes)
             && segments.allSatisfy {
-                sizes.contains($0.offsetBytes) && sizes.contains($0.sizeBytes) && $0.startSec >= 0
-                    && $0.durationSec >= 0
+                sizes.contains($0.offsetBytes) && sizes.contains($0.sizeBytes) && seconds.contains($0.startSec)
+                    && seconds.contains($0.durationSec)
             }
     }
 }

@@ -123,13 +123,18 @@ struct ChunkCommitter: Sendable {
 
 extension ChunkCommitter {
     private static let nodeURLsMax = 64
+    /// Far more chunks than any video has, so that what follows the last one is still a number.
+    private static let sequenceNumMax = Int(Int32.max)
 
     private static func check(_ request: CommitRequest) throws(Failure) {
         func refuse(_ message: String) -> Failure { Failure(.invalidArgument, message) }
         guard request.sizeBytes > 0 else { throw refuse("'size_bytes' must be 1 or more") }
-        guard request.sequenceNum >= 0 else { throw refuse("'sequence_num' must be 0 or more") }
-        guard (request.startSec ?? 0) >= 0, (request.durationSec ?? 0) >= 0 else {
-            throw refuse("'start_sec' and 'duration_sec' must not be negative")
+        guard (0...sequenceNumMax).contains(request.sequenceNum) else {
+            throw refuse("'sequence_num' must be 0 to \(sequenceNumMax)")
+        }
+        let seconds = 0...MetadataService.durationSecMax
+        guard seconds.contains(request.startSec ?? 0), seconds.contains(request.durationSec ?? 0) else {
+            throw refuse("'start_sec' and 'duration_sec' must be 0 to \(MetadataService.durationSecMax)")
         }
         guard (1...nodeURLsMax).contains(request.nodeUrls.count) else {
             throw refuse("'node_urls' must name 1 to \(nodeURLsMax) storage nodes")

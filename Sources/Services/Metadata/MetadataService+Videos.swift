@@ -10,6 +10,8 @@ import Placement
 extension MetadataService {
     /// Characters of a title, after white space at its ends is taken away.
     static let titleLengths = 1...500
+    /// Thirty years, so that a time in any unit is still a number.
+    static let durationSecMax = 1e9
     private static let filenameBytesMax = 1024
     /// A published video names every segment: 10 hours at 2 s are 18,000 of about 100 bytes in each rendition.
     private static let publicationBytesMax = 16 * ByteCount.mebibyte
@@ -79,8 +81,8 @@ extension MetadataService {
                 .invalidArgument,
                 "'title' has \(title.count) characters: it must have 1 to \(Self.titleLengths.upperBound)")
         }
-        guard (body.durationSec ?? 0) >= 0 else {
-            throw Failure(.invalidArgument, "'duration_sec' must be 0 or more")
+        guard (0...Self.durationSecMax).contains(body.durationSec ?? 0) else {
+            throw Failure(.invalidArgument, "'duration_sec' must be 0 to \(Self.durationSecMax)")
         }
         guard (body.filename?.utf8.count ?? 0) <= Self.filenameBytesMax else {
             throw Failure(.invalidArgument, "'filename' is longer than \(Self.filenameBytesMax) bytes")
