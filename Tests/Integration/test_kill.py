@@ -10,9 +10,9 @@ from pathlib import Path
 
 import requests
 
-from Harness import videos
+from Harness import raw, videos
 from Harness.client import sha256
-from Harness.cluster import SeparateCluster
+from Harness.cluster import Cluster, SeparateCluster
 from Harness.daemon import BINARY, wait_for
 
 KILLS = 20
@@ -25,7 +25,7 @@ def chunk_counts(cluster: SeparateCluster) -> dict[str, int]:
     }
 
 
-def assert_verified(cluster: SeparateCluster) -> None:
+def assert_verified(cluster: Cluster | SeparateCluster) -> None:
     result = cluster.command("verify")
     assert result.returncode == 0, result.stdout + result.stderr
 
@@ -109,6 +109,58 @@ def segment_urls(cluster: SeparateCluster, video: str) -> list[str]:
 
 def uris(playlist: str) -> list[str]:
     return [line for line in playlist.splitlines() if line and not line.startswith("#")]
+
+
+def test_everything_killed_during_upload(sample_video):
+    """kill -9 of the whole system in the middle of uploads: each ends with a reason, nothing is left of them."""
+    cluster = Cluster()
+    try:
+        cluster.start()
+        kept = cluster.store(sample_video())
+        # One that is copied, one that is encoded, one that is still on its way in.
+        copied = sample_video(width=1280, height=720, seconds=30, bitrate="4M")
+        encoded = sample_video(seconds=8, codec="libx265", extra=("-x265-params", "log-level=none"))
+        sessions = [cluster.post_video(file).json()["upload_session_id"] for file in (copied, encoded)]
+        body = copied.read_bytes()
+        with raw.connect(cluster.uploader) as arriving:
+            head = {"Content-Type": "multipart/form-data; boundary=b", "Content-Length": len(body) + 999}
+            arriving.sendall(
+                raw.head("POST", "/upload", head)
+                + b"--b\r\nContent-Disposition: form-data; name=\"video\"; filename=\"v.mp4\"\r\n\r\n" + body)
+            wait_for("the upload to arrive", 30, cluster.temporary_files)
+            cluster.process.kill()
+        wait_for("the system's children to end", 30, lambda: not processes_that_name(cluster.folder))
+        cluster.start()
+        for session in sessions:
+            report = cluster.outcome(session, 30)
+            assert report["status"] == "completed" or report["error"], report
+        assert requests.get(f"{cluster.uploader}/health", timeout=10).json()["active_uploads"] == 0
+        assert cluster.original_sha256(kept) == sha256(sample_video())
+        wait_for("no video to be unfinished", 30, lambda: not unfinished(cluster))
+        assert_verified(cluster)
+        cluster.assert_nothing_temporary()
+        cluster.stop()
+    finally:
+        cluster.process.kill()
+        cluster.remove()
+
+
+def processes_that_name(folder: Path) -> list[str]:
+    """Command lines with the folder in them."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = entry.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if str(folder) in line:
+            found.append(line)
+    return found
+
+
+def unfinished(cluster: Cluster) -> list[dict]:
+    listed = requests.get(f"{cluster.metadata}/videos", params={"limit": 1000}, timeout=10).json()
+    return [video for video in listed if video["status"] == "uploading"]
 
 
 class Writer(threading.Thread):
