@@ -143,7 +143,8 @@ final class FaultyFileSystem: FileSystem {
 
 private final class HeldLock: Sendable {
     private let path: String
-    private let system: FaultyFileSystem
+    /// The system holds its files, and every store the system.
+    private unowned let system: FaultyFileSystem
 
     init(path: String, system: FaultyFileSystem) {
         self.path = path
@@ -167,7 +168,8 @@ final class MemoryFile: StoreFile {
     static let bytesMax = 1 << 19
 
     private let path: String
-    private let system: FaultyFileSystem
+    /// The system holds its files, and every store the system.
+    private unowned let system: FaultyFileSystem
     private let memory = Memory()
     private let state = Locked(State())
 
