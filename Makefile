@@ -54,11 +54,11 @@ soak: build-debug ## Run the long tests: a 5 GB upload in bounded memory.
 
 tsan: packages ## Run the unit tests under the thread sanitizer.
 	@echo "==> unit tests, thread sanitizer"
-	@$(UNIT) --sanitize=thread -Xswiftc -DTHREAD_SANITIZER --scratch-path $(BUILD)/tsan $(ARGS)
+	@$(UNIT) --no-parallel --sanitize=thread -Xswiftc -DTHREAD_SANITIZER --scratch-path $(BUILD)/tsan $(ARGS)
 
 asan: packages ## Run the unit tests under the address sanitizer.
 	@echo "==> unit tests, address sanitizer"
-	@$(UNIT) --sanitize=address --scratch-path $(BUILD)/asan $(ARGS)
+	@$(UNIT) --no-parallel --sanitize=address --scratch-path $(BUILD)/asan $(ARGS)
 
 check: packages ## Check format, imports and scripts.
 	@echo "==> format"

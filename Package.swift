@@ -101,13 +101,14 @@ let package = Package(
         .executableTarget(
             name: "vstack",
             dependencies: [
-                "Base", "Digests", "HTTPTypes", "HTTPClient", "MetadataAPI", "UploaderAPI", "SmartClient", "Hosting",
+                "Base", "HTTPTypes", "HTTPServer", "HTTPClient", "MetadataAPI", "UploaderAPI", "SmartClient", "Hosting",
                 "StorageNode", "Metadata", "Uploader", "Streaming", "WebSite",
             ],
             path: "Sources/vstack", swiftSettings: settings),
 
         // Tests
         tests("Base", ["Base"]),
+        tests("VStack", ["Base", "vstack"]),
         tests("Digests", ["Base", "Digests"]),
         tests("Processes", ["Base", "Processes"]),
         tests("HTTPTypes", ["Base", "HTTPTypes"]),

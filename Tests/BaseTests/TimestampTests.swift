@@ -18,4 +18,16 @@ struct TimestampTests {
     func refused(_ text: String) {
         #expect(throws: Failure.self) { try JSON.decode(Timestamp.self, from: Array("\"\(text)\"".utf8)) }
     }
+
+    @Test(
+        "a moment is RFC 3339 in UTC, with milliseconds only where there are some",
+        arguments: [
+            (0, "1970-01-01T00:00:00Z"), (1_730_889_000_000_000_000, "2024-11-06T10:30:00Z"),
+            (1_730_889_000_250_000_000, "2024-11-06T10:30:00.250Z"), (-1_000_000, "1969-12-31T23:59:59.999Z"),
+        ])
+    func text(_ nanoseconds: Int64, _ expected: String) throws {
+        let moment = Timestamp(nanoseconds: nanoseconds)
+        #expect(moment.description == expected)
+        #expect(try JSON.decode([Timestamp].self, from: Array("[\"\(expected)\"]".utf8)) == [moment])
+    }
 }

@@ -257,10 +257,12 @@ def test_external_urls(separate_cluster, sample_video):
     service = cluster.processes["metadata"]
     service.settings["EXTERNAL_URL_MAP"] = ",".join(
         f"{url}=https://cdn.example.com/{index}" for index, url in enumerate(cluster.storage))
+    cluster.kill("metadata")
     cluster.restart("metadata")
     replicas = {url for chunk in cluster.manifest(video)["chunks"] for url in chunk["replicas"]}
     assert len(replicas) == 3 and all(url.startswith("https://cdn.example.com/") for url in replicas)
     service.settings["ENABLE_EXTERNAL_TRANSLATION"] = "false"
+    cluster.kill("metadata")
     cluster.restart("metadata")
     replicas = {url for chunk in cluster.manifest(video)["chunks"] for url in chunk["replicas"]}
     assert replicas <= set(cluster.storage)

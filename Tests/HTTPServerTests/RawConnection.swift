@@ -38,6 +38,9 @@ final class RawConnection {
 
     func close() { Foundation.shutdown(socket, Int32(SHUT_RDWR)) }
 
+    /// Sends no more, and still reads.
+    func endSending() { Foundation.shutdown(socket, Int32(SHUT_WR)) }
+
     func shrinkReceiveBuffer() {
         var size: Int32 = 4_096
         setsockopt(socket, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<Int32>.size))

@@ -83,14 +83,20 @@ class Cluster(System):
             {"TMPDIR": self.system_temp, **settings}, self.folder)
 
     def start(self) -> None:
+        before = self._ready_count()
         self.process.start()
-        wait_for("the ready line", START_SECONDS, self._is_ready)
+        wait_for("the ready line", START_SECONDS, lambda: self._is_ready(before))
         assert self.temp.is_dir(), f"{self.temp} is not where uploads are kept while they are worked on"
 
-    def _is_ready(self) -> bool:
+    def _is_ready(self, before: int) -> bool:
         assert self.process.is_running(), f"vstack up ended\n{self.process.tail()}"
-        lines = self.process.output.read_text().splitlines()
-        return any(line.startswith(READY) for line in lines)
+        return self._ready_count() > before
+
+    def _ready_count(self) -> int:
+        """How often it said that it is ready, over all its starts."""
+        output = self.process.output
+        lines = output.read_text().splitlines() if output.exists() else []
+        return sum(line.startswith(READY) for line in lines)
 
     def stop(self) -> None:
         """Ends it as a user would, and holds it to what the contract says of that."""

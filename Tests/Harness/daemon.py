@@ -47,6 +47,7 @@ class Daemon:
         self.process: subprocess.Popen | None = None
 
     def start(self) -> None:
+        assert not self.is_running(), f"{self.name} is running already"
         with open(self.output, "ab") as output, open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 [BINARY, *self.arguments], env=environment(**self.settings), stdin=subprocess.DEVNULL, stdout=output,

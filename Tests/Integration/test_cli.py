@@ -196,13 +196,15 @@ def test_nodes_command(cluster):
 
 
 def test_upload_of_nothing(cluster, tmp_path):
-    """A file that is not there, or is no video, is told in one line with exit code 1."""
+    """A file that is not there, or is no video, is told in one line, after the progress, with exit code 1."""
     missing = cluster.command("upload", tmp_path / "missing.mp4", "--title", "Missing")
     assert missing.returncode == 1 and "missing.mp4" in assert_one_line(missing.stderr)
     letter = tmp_path / "letter.mp4"
     letter.write_text("Dear reader,\n" * 100)
     refused = cluster.command("upload", letter, "--title", "Letter")
-    assert refused.returncode == 1 and assert_one_line(refused.stderr)
+    assert refused.returncode == 1 and refused.stdout == ""
+    lines = refused.stderr.splitlines()
+    assert [line for line in lines if line.startswith("vstack: ")] == lines[-1:] and "not a video" in lines[-1]
 
 
 def test_play_of_nothing(cluster, tmp_path):
@@ -273,9 +275,12 @@ def test_ends_cleanly(signal_name, sample_video):
 def test_role_by_flags(role, block, tmp_path, role_name):
     """Each role runs on its own, told by flags, and a flag wins over the variable of the same name."""
     port = ports.METADATA + block.offset
+    # Each role's own place for files, of those that have one.
+    places = {"metadata": "db-path", "storage": "data-dir", "uploader": "temp-dir"}
+    place = [f"--{places[role_name]}", str(tmp_path / "own")] if role_name in places else []
     process: Daemon = role(
-        role_name, "--port", str(port), "--data-dir", str(tmp_path / "data"), PORT=1, DB_PATH=tmp_path / "metadata.db",
-        TEMP_DIR=tmp_path / "uploads", METADATA_SERVICE_URL="" if role_name == "storage" else "http://127.0.0.1:1",
+        role_name, "--port", str(port), *place, PORT=1, DB_PATH="/dev/null/x", DATA_DIR="/dev/null/x",
+        TEMP_DIR="/dev/null/x", METADATA_SERVICE_URL="" if role_name == "storage" else "http://127.0.0.1:1",
         UPLOADER_SERVICE_URL="http://127.0.0.1:1", NODE_ID="alone")
 
     def answers() -> bool:
@@ -287,4 +292,5 @@ def test_role_by_flags(role, block, tmp_path, role_name):
             return False
 
     wait_for(f"{role_name} to answer", 30, answers)
+    assert (tmp_path / "own").exists() == bool(place)
     assert process.stop() == 0

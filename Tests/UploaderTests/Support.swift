@@ -20,7 +20,8 @@ final class Folder: Sendable {
     deinit { try? FileManager.default.removeItem(atPath: path) }
 
     func names(in below: String = "", ending suffix: String) -> [String] {
-        ((try? FileManager.default.contentsOfDirectory(atPath: "\(path)/\(below)")) ?? []).filter { $0.hasSuffix(suffix) }
+        let names = try? FileManager.default.contentsOfDirectory(atPath: "\(path)/\(below)")
+        return (names ?? []).filter { $0.hasSuffix(suffix) }
     }
 }
 

@@ -216,11 +216,14 @@ import UploaderAPI
         second.onFinalizing(totalChunks: 2)
         await journal.write(.init(session: first, isReported: false))
         await journal.write(.init(session: second, isReported: false))
-        for name in ["x.upload", "sessions/y.json.new"] { try Data([1]).write(to: URL(filePath: folder.path + "/" + name)) }
+        for name in ["x.upload", "sessions/y.json.new"] {
+            try Data([1]).write(to: URL(filePath: folder.path + "/" + name))
+        }
         try Data("no json".utf8).write(to: URL(filePath: folder.path + "/sessions/torn.json"))
 
         let uploads = try uploads(MemorySink())
-        #expect(folder.names(ending: ".upload").isEmpty && folder.names(in: "sessions", ending: ".new").isEmpty)
+        #expect(folder.names(ending: ".upload").isEmpty)
+        #expect(folder.names(in: "sessions", ending: ".new").isEmpty)
         #expect(uploads.sessions.session("first")?.status == .failed)
         #expect(uploads.sessions.session("first")?.error == "interrupted by a restart; upload it again")
         uploads.start()

@@ -26,22 +26,8 @@ package struct VideoID: Hashable, Sendable, CustomStringConvertible {
     package var compact: String { description.replacing("-", with: "") }
 }
 
-extension VideoID: Codable {
-    package init(from decoder: any Decoder) throws {
-        let text = try decoder.singleValueContainer().decode(String.self)
-        guard let id = VideoID(text) else {
-            throw DecodingError.dataCorrupted(
-                .init(
-                    codingPath: decoder.codingPath, debugDescription: "'\(text.prefix(80))' is not a video id (a UUID)")
-            )
-        }
-        self = id
-    }
-
-    package func encode(to encoder: any Encoder) throws {
-        var container = encoder.singleValueContainer()
-        try container.encode(description)
-    }
+extension VideoID: TextCodable {
+    package static var textForm: String { "a video id (a UUID)" }
 }
 
 /// The name of a chunk: 1 to 64 of `a–z A–Z 0–9 _ -`.
@@ -73,24 +59,14 @@ package struct ChunkID: Hashable, Sendable, CustomStringConvertible {
     }
 }
 
-extension ChunkID: Codable {
-    package init(from decoder: any Decoder) throws {
-        let text = try decoder.singleValueContainer().decode(String.self)
-        guard let id = ChunkID(text) else {
-            throw DecodingError.dataCorrupted(
-                .init(codingPath: decoder.codingPath, debugDescription: "'\(text.prefix(80))' is not a chunk id"))
-        }
-        self = id
-    }
-
-    package func encode(to encoder: any Encoder) throws {
-        var container = encoder.singleValueContainer()
-        try container.encode(description)
-    }
+extension ChunkID: TextCodable {
+    package static var textForm: String { "a chunk id" }
 }
 
 /// One of a video's byte streams: a run of chunks that, concatenated in sequence order, are one file.
-package struct ChunkStream: Hashable, Sendable, CustomStringConvertible, Codable {
+package struct ChunkStream: Hashable, Sendable, TextCodable {
+    package static let textForm = "a stream name"
+
     /// The rendition that the manifest lists: fragmented MP4 of the source's own streams.
     package static let source = ChunkStream(unchecked: "source")
     /// The uploaded file, bit for bit.
@@ -112,24 +88,12 @@ package struct ChunkStream: Hashable, Sendable, CustomStringConvertible, Codable
 
     /// The middle part of the stream's chunk ids; the manifest's own are `<video_id>-chunk-000`.
     fileprivate var chunkLabel: String { self == .source ? "chunk" : description }
-
-    package init(from decoder: any Decoder) throws {
-        let text = try decoder.singleValueContainer().decode(String.self)
-        guard let stream = ChunkStream(text) else {
-            throw DecodingError.dataCorrupted(
-                .init(codingPath: decoder.codingPath, debugDescription: "'\(text.prefix(80))' is not a stream name"))
-        }
-        self = stream
-    }
-
-    package func encode(to encoder: any Encoder) throws {
-        var container = encoder.singleValueContainer()
-        try container.encode(description)
-    }
 }
 
 /// The name a storage node registers under, such as `storage-node-1`: 1 to 128 printable ASCII characters, no spaces.
-package struct NodeID: Hashable, Sendable, Comparable, CustomStringConvertible, Codable {
+package struct NodeID: Hashable, Sendable, Comparable, TextCodable {
+    package static let textForm = "a node id"
+
     package let description: String
 
     package init?(_ text: String) {
@@ -140,18 +104,4 @@ package struct NodeID: Hashable, Sendable, Comparable, CustomStringConvertible, 
     }
 
     package static func < (a: NodeID, b: NodeID) -> Bool { a.description < b.description }
-
-    package init(from decoder: any Decoder) throws {
-        let text = try decoder.singleValueContainer().decode(String.self)
-        guard let id = NodeID(text) else {
-            throw DecodingError.dataCorrupted(
-                .init(codingPath: decoder.codingPath, debugDescription: "'\(text.prefix(80))' is not a node id"))
-        }
-        self = id
-    }
-
-    package func encode(to encoder: any Encoder) throws {
-        var container = encoder.singleValueContainer()
-        try container.encode(description)
-    }
 }

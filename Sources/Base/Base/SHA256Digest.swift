@@ -49,22 +49,10 @@ package struct SHA256Digest: Hashable, Sendable {
     package func hash(into hasher: inout Hasher) { hasher.combine(words.0) }
 }
 
-extension SHA256Digest: Codable {
-    package init(from decoder: any Decoder) throws {
-        let text = try decoder.singleValueContainer().decode(String.self)
-        guard let digest = SHA256Digest(text) else {
-            throw DecodingError.dataCorrupted(
-                .init(
-                    codingPath: decoder.codingPath,
-                    debugDescription: "'\(text.prefix(80))' is not a SHA-256 checksum (sha256: and 64 hex digits)"))
-        }
-        self = digest
-    }
-
-    package func encode(to encoder: any Encoder) throws {
-        var container = encoder.singleValueContainer()
-        try container.encode(tagged)
-    }
+extension SHA256Digest: TextCodable {
+    package static var textForm: String { "a SHA-256 checksum (sha256: and 64 hex digits)" }
+    package var codedText: String { tagged }
+    package var description: String { tagged }
 }
 
 /// Hexadecimal digits.

@@ -30,20 +30,6 @@ package struct Ballot: Hashable, Sendable, Comparable, CustomStringConvertible {
     }
 }
 
-extension Ballot: Codable {
-    package init(from decoder: any Decoder) throws {
-        let text = try decoder.singleValueContainer().decode(String.self)
-        guard let ballot = Ballot(text) else {
-            throw DecodingError.dataCorrupted(
-                .init(
-                    codingPath: decoder.codingPath,
-                    debugDescription: "'\(text.prefix(40))' is not a ballot (<round>.<proposer in hex>)"))
-        }
-        self = ballot
-    }
-
-    package func encode(to encoder: any Encoder) throws {
-        var container = encoder.singleValueContainer()
-        try container.encode(description)
-    }
+extension Ballot: TextCodable {
+    package static var textForm: String { "a ballot (<round>.<proposer in hex>)" }
 }

@@ -68,6 +68,19 @@ final class ConnectionRecord: Sendable {
         )
     }
 
+    /// Wakes the connection's own thread if the client has sent its last byte and nothing is left to read.
+    ///
+    /// The library does not look at a socket again after a read that came up short, until epoll reports it anew; an end
+    /// that arrived together with the last bytes was reported with them, and would never be seen.
+    func noticeEnd() {
+        isOpen.withLock { isOpen in
+            var byte: UInt8 = 0
+            guard isOpen, recv(descriptor, &byte, 1, Int32(MSG_PEEK | MSG_DONTWAIT)) == 0 else { return }
+            // Changes nothing about a stream that has ended, but makes epoll report it.
+            Glibc.shutdown(descriptor, Int32(SHUT_RD))
+        }
+    }
+
     /// Ends the connection from another thread: its own thread then sees it closed.
     /// - Returns: whether it was open until now.
     func drop() -> Bool {
@@ -86,7 +99,8 @@ final class ConnectionRecord: Sendable {
     func close() { isOpen.withLock { $0 = false } }
 }
 
-/// Drops connections whose client is too slow: one thread a server, one look a second, nothing on the request's path.
+/// Drops connections whose client is too slow or has left: one thread a server, one look a second, nothing on the
+/// request's path.
 ///
 /// A client must complete the head of a request within the header timeout, and must move bytes at the least rate,
 /// averaged over the idle timeout, while it is its turn.
@@ -119,6 +133,7 @@ final class SlowClientGuard: Sendable {
     func sweep(now: Double) {
         for record in connections.withLock({ Array($0.values) }) {
             let seen = record.observe(time: now)
+            if seen.phase == .awaitingHead || seen.phase == .receiving { record.noticeEnd() }
             let isTooSlow = record.mark.withLock { mark in
                 guard let last = mark, last.turn == seen.turn else {
                     mark = seen

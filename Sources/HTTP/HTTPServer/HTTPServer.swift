@@ -50,13 +50,13 @@ package final class HTTPServer: Sendable {
             return daemons
         }
         guard !taken.isEmpty else { return }
-        sweeper.stop()
         core.beginStopping()
         for daemon in taken {
             let socket = MHD_quiesce_daemon(daemon.handle)
             if socket >= 0 { close(socket) }
         }
         wait(seconds: core.configuration.drainSeconds) { core.slowClients.isIdle }
+        sweeper.stop()
         // The library must not be stopped while a connection is suspended, not even one whose request came just now.
         core.beginEnding()
         for exchange in core.slowClients.exchangesUnderWay { exchange.forceEnd() }

@@ -1,0 +1,27 @@
+/// A value that JSON carries as one string.
+package protocol TextCodable: Codable, CustomStringConvertible {
+    /// What the text must be, for the error of one that is not, such as `a video id (a UUID)`.
+    static var textForm: String { get }
+    /// The text JSON carries.
+    var codedText: String { get }
+    init?(_ text: String)
+}
+
+extension TextCodable {
+    package var codedText: String { description }
+
+    package init(from decoder: any Decoder) throws {
+        let text = try decoder.singleValueContainer().decode(String.self)
+        guard let value = Self(text) else {
+            throw DecodingError.dataCorrupted(
+                .init(
+                    codingPath: decoder.codingPath, debugDescription: "'\(text.prefix(80))' is not \(Self.textForm)"))
+        }
+        self = value
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(codedText)
+    }
+}
