@@ -548,7 +548,7 @@ struct HTTPServerTests {
     func startTogether() async throws {
         try await onOwnThread {
             let port = try TestServer().port
-            for _ in 0..<20 {
+            for _ in 0..<400 {
                 let started = Locked<[TestServer]>([])
                 let ended = Counter()
                 for _ in 0..<4 {
