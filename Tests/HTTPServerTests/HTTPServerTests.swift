@@ -383,21 +383,6 @@ struct HTTPServerTests {
         }
     }
 
-    @Test("a client that ends its side in the middle of a body is let go, however its last bytes came")
-    func endInTheMiddle() async throws {
-        try await onOwnThread {
-            // So patient that only the end itself can be the reason.
-            let test = try TestServer { ($0.headerTimeoutSeconds, $0.idleTimeoutSeconds) = (80_000, 80_000) }
-            let body = [UInt8](repeating: 7, count: 31_000)
-            for _ in 0..<200 {
-                let connection = try test.connect()
-                connection.send(Array("POST /count HTTP/1.1\r\nHost: x\r\nContent-Length: 40000\r\n\r\n".utf8) + body)
-                connection.endSending()
-                #expect(connection.isClosedByPeer())
-            }
-        }
-    }
-
     @Test("a body that is announced and never comes holds no connection, whatever the method")
     func missingBody() async throws {
         try await onOwnThread {
@@ -418,6 +403,21 @@ struct HTTPServerTests {
                 leaver.close()
             }
             #expect(eventually { test.metrics.exposition.contains("http_connections 0.0\n") })
+        }
+    }
+
+    @Test("a client that ends its side in the middle of a body is let go, however its last bytes came")
+    func endInTheMiddle() async throws {
+        try await onOwnThread {
+            // So patient that only the end itself can be the reason.
+            let test = try TestServer { ($0.headerTimeoutSeconds, $0.idleTimeoutSeconds) = (80_000, 80_000) }
+            let body = [UInt8](repeating: 7, count: 31_000)
+            for _ in 0..<200 {
+                let connection = try test.connect()
+                connection.send(Array("POST /count HTTP/1.1\r\nHost: x\r\nContent-Length: 40000\r\n\r\n".utf8) + body)
+                connection.endSending()
+                #expect(connection.isClosedByPeer())
+            }
         }
     }
 
@@ -541,6 +541,28 @@ struct HTTPServerTests {
                     + "Content-Length: -9223372036854775808\r\n\r\n")
             connection.send("3\r\nabc\r\n0\r\n\r\n")
             #expect(try connection.answer().text == "abc")
+        }
+    }
+
+    @Test("of servers that start at the same moment on one port, one gets it")
+    func startTogether() async throws {
+        try await onOwnThread {
+            let port = try TestServer().port
+            for _ in 0..<400 {
+                let started = Locked<[TestServer]>([])
+                let ended = Counter()
+                for _ in 0..<4 {
+                    Thread.detachNewThread {
+                        if let test = try? TestServer({ $0.port = port }) { started.withLock { $0.append(test) } }
+                        ended.add()
+                    }
+                }
+                #expect(eventually { ended.value == 4 })
+                #expect(started.withLock { $0.count } == 1)
+                let connection = try #require(started.withLock { $0.first }).connect()
+                connection.send("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n")
+                #expect(try connection.answer().status == 200)
+            }
         }
     }
 

@@ -10,13 +10,13 @@ struct ListeningSocket {
 
     /// Sockets that share one port, among which the kernel spreads the connections.
     static func group(host: String, port: Int, count: Int) throws(Failure) -> [ListeningSocket] {
-        // Two programs that both share their ports would not notice each other, so one that does not goes first.
-        let probe = try ListeningSocket(host: host, port: port, isShared: false)
-        close(probe.descriptor)
-        var sockets: [ListeningSocket] = []
+        // Two programs that both share their ports would not notice each other, so the first socket begins to listen as
+        // one that does not, and is shared only then: whoever comes meanwhile, or later, finds the port in use.
+        var sockets = [try ListeningSocket(host: host, port: port, isShared: false)]
+        sockets[0].share()
         do {
-            for _ in 0..<max(count, 1) {
-                sockets.append(try ListeningSocket(host: host, port: probe.port, isShared: true))
+            while sockets.count < count {
+                sockets.append(try ListeningSocket(host: host, port: sockets[0].port, isShared: true))
             }
             return sockets
         } catch {
@@ -41,7 +41,7 @@ struct ListeningSocket {
         guard socket >= 0 else { throw Failure(.internal, "no socket could be opened: \(Self.reason(errno))") }
         var yes: Int32 = 1
         setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, socklen_t(MemoryLayout<Int32>.size))
-        if isShared { setsockopt(socket, SOL_SOCKET, SO_REUSEPORT, &yes, socklen_t(MemoryLayout<Int32>.size)) }
+        if isShared { Self.share(socket) }
         guard bind(socket, address.pointee.ai_addr, address.pointee.ai_addrlen) == 0, listen(socket, Self.backlog) == 0
         else {
             let code = errno
@@ -50,6 +50,13 @@ struct ListeningSocket {
         }
         descriptor = socket
         self.port = Self.boundPort(of: socket) ?? port
+    }
+
+    private func share() { Self.share(descriptor) }
+
+    private static func share(_ socket: Int32) {
+        var yes: Int32 = 1
+        setsockopt(socket, SOL_SOCKET, SO_REUSEPORT, &yes, socklen_t(MemoryLayout<Int32>.size))
     }
 
     private static func failure(_ code: Int32, host: String, port: Int) -> Failure {
