@@ -143,8 +143,7 @@ final class FaultyFileSystem: FileSystem {
 
 private final class HeldLock: Sendable {
     private let path: String
-    /// The system holds its files, and every store the system.
-    private unowned let system: FaultyFileSystem
+    private let system: FaultyFileSystem
 
     init(path: String, system: FaultyFileSystem) {
         self.path = path
