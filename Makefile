@@ -18,6 +18,10 @@ RELEASE_BINARY := $(CURDIR)/$(BUILD)/release/vstack
 # A file stays with one worker, so that what a file's tests share is made once.
 PYTEST := $(PYTHON) -m pytest -c Tests/pytest.ini -n 2 --dist loadfile
 UNIT := swift test --disable-xctest
+# All tests of a run share as many threads as there are cores, so those that compute and those that wait for ffmpeg run
+# apart from those with real sockets, whose time limits are real too.
+UNIT_CORES := ^(Base|Digests|ChunkPaxos|Placement|ChunkStore|Catalog|VStack)Tests
+UNIT_MEDIA := ^(Processes|Media|Uploader)Tests
 SWIFT_FOLDERS := Package.swift Sources Tests
 
 .PHONY: help run build test unit integration browser soak tsan asan check fmt bench clean
@@ -41,7 +45,9 @@ test: ## Run all tests: unit, integration, conformance and browser.
 unit: build-debug ## Run the unit tests of the Swift modules.
 	@mkdir -p $(LOGS)
 	@echo "==> unit tests"
-	@$(UNIT) --skip-build $(ARGS) 2>&1 | tee $(LOGS)/unit.log
+	@$(UNIT) --skip-build --filter '$(UNIT_CORES)' $(ARGS) 2>&1 | tee $(LOGS)/unit.log
+	@$(UNIT) --skip-build --filter '$(UNIT_MEDIA)' $(ARGS) 2>&1 | tee -a $(LOGS)/unit.log
+	@$(UNIT) --skip-build --skip '$(UNIT_CORES)' --skip '$(UNIT_MEDIA)' $(ARGS) 2>&1 | tee -a $(LOGS)/unit.log
 
 integration: build-debug ## Run the tests of the whole system, with real processes.
 	@$(MAKE) pytest-run LOG=integration PATHS="Tests/Integration Tests/Conformance"

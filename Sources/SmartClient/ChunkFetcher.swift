@@ -46,17 +46,22 @@ package final class ChunkFetcher: ChunkSource {
 
     private let transport: any ReplicaTransport
     private let hedgeDelay: Duration
+    private let clock: @Sendable () -> ContinuousClock.Instant
     private let scoreboard = Locked(NodeScoreboard())
 
-    package init(transport: any ReplicaTransport, hedgeDelay: Duration = ChunkFetcher.hedgeDelay) {
+    package init(
+        transport: any ReplicaTransport, hedgeDelay: Duration = ChunkFetcher.hedgeDelay,
+        clock: @escaping @Sendable () -> ContinuousClock.Instant = { .now }
+    ) {
         self.transport = transport
         self.hedgeDelay = hedgeDelay
+        self.clock = clock
     }
 
     package convenience init(http: HTTPClient) { self.init(transport: StorageNodeTransport(http: http)) }
 
     package func fetch(_ chunk: ManifestChunk) async throws -> [UInt8] {
-        let candidates = scoreboard.withLock { $0.order(chunk.replicas, now: .now) }
+        let candidates = scoreboard.withLock { $0.order(chunk.replicas, now: clock()) }
         var race = ReplicaRace(candidates)
         var failures: [ChunkUnavailable.Cause] = []
         return try await withThrowingTaskGroup(of: Event.self) { group in
@@ -71,16 +76,16 @@ package final class ChunkFetcher: ChunkSource {
                 guard let event = try await group.next() else { throw CancellationError() }
                 switch event {
                 case .arrived(let replica, let bytes):
-                    scoreboard.withLock { $0.onSuccess(replica, now: .now) }
+                    scoreboard.withLock { $0.onSuccess(replica, now: clock()) }
                     return bytes
                 case .failed(let replica, let error):
                     try Task.checkCancellation()
                     failures.append(ChunkUnavailable.Cause(replica: replica, error))
-                    if Self.isNodeAtFault(error) { scoreboard.withLock { $0.onFailure(replica, now: .now) } }
+                    if Self.isNodeAtFault(error) { scoreboard.withLock { $0.onFailure(replica, now: clock()) } }
                     action = race.onFailure()
                 case .slow(let replica, let attempt):
                     action = race.onSlow(attempt: attempt)
-                    if action != nil { scoreboard.withLock { $0.onFailure(replica, now: .now) } }
+                    if action != nil { scoreboard.withLock { $0.onFailure(replica, now: clock()) } }
                 }
             }
         }
@@ -89,9 +94,9 @@ package final class ChunkFetcher: ChunkSource {
     private func ask(
         _ replica: String, _ attempt: Int, _ chunk: ManifestChunk, in group: inout ThrowingTaskGroup<Event, any Error>
     ) {
-        scoreboard.withLock { $0.onStart(replica, now: .now) }
+        scoreboard.withLock { $0.onStart(replica, now: clock()) }
         group.addTask {
-            defer { self.scoreboard.withLock { $0.onEnd(replica, now: .now) } }
+            defer { self.scoreboard.withLock { $0.onEnd(replica, now: self.clock()) } }
             do {
                 let bytes = try await self.transport.fetch(chunk.chunkId, from: replica)
                 try ChunkIntegrity.check(bytes, chunk)

@@ -16,7 +16,7 @@ import Testing
         let (chunks, bytes) = makeStream(sizes: [1000], on: nodes)
         nodes.set("http://a", manner)
         nodes.set("http://b", manner)
-        let fetcher = ChunkFetcher(transport: nodes, hedgeDelay: .seconds(60))
+        let fetcher = ChunkFetcher.patient(nodes)
         #expect(try await fetcher.fetch(chunks[0]) == bytes)
         #expect(nodes.asked == threeNodes)
     }
@@ -38,7 +38,7 @@ import Testing
     func deadNode() async throws {
         let (chunks, _) = makeStream(sizes: [100, 100, 100, 100], on: nodes)
         nodes.set("http://a", .refuses)
-        let fetcher = ChunkFetcher(transport: nodes, hedgeDelay: .seconds(60))
+        let fetcher = ChunkFetcher.patient(nodes)
         for chunk in chunks { _ = try await fetcher.fetch(chunk) }
         #expect(nodes.asked.count { $0 == "http://a" } == 1)
     }
@@ -47,7 +47,7 @@ import Testing
     func oneBadChunk() async throws {
         let (chunks, _) = makeStream(sizes: [100, 100], on: nodes)
         nodes.set("http://a", .answers(500))
-        let fetcher = ChunkFetcher(transport: nodes, hedgeDelay: .seconds(60))
+        let fetcher = ChunkFetcher.patient(nodes)
         _ = try await fetcher.fetch(chunks[0])
         _ = try await fetcher.fetch(chunks[1])
         #expect(nodes.asked.count { $0 == "http://a" } == 2)
@@ -59,7 +59,7 @@ import Testing
         nodes.set("http://a", .refuses)
         nodes.set("http://b", .givesOtherBytes)
         nodes.set("http://c", .answers(404))
-        let fetcher = ChunkFetcher(transport: nodes, hedgeDelay: .seconds(60))
+        let fetcher = ChunkFetcher.patient(nodes)
         let error = await #expect(throws: ChunkUnavailable.self) { try await fetcher.fetch(chunks[0]) }
         #expect(error?.category == .unavailable)
         #expect(
@@ -72,7 +72,7 @@ import Testing
     func noReplica() async throws {
         let (chunks, _) = makeStream(sizes: [100], on: nodes, replicas: [])
         let error = await #expect(throws: ChunkUnavailable.self) {
-            try await ChunkFetcher(transport: nodes).fetch(chunks[0])
+            try await ChunkFetcher.patient(nodes).fetch(chunks[0])
         }
         #expect(error?.message == "chunk \(chunks[0].chunkId) is held by no node")
     }

@@ -45,7 +45,7 @@ import Testing
     @Test("every range of a stream gives exactly its bytes")
     func ranges() async throws {
         let (chunks, bytes) = makeStream(sizes: [7, 1, 5, 3], on: nodes)
-        let reader = ChunkReader(ChunkFetcher(transport: nodes))
+        let reader = ChunkReader(ChunkFetcher.patient(nodes))
         for lower in 0...16 {
             for upper in lower...16 {
                 let source = try reader.source(chunks: chunks, range: lower..<upper)
@@ -58,7 +58,7 @@ import Testing
     @Test("no more chunks are fetched ahead than allowed, and none before the first is asked for")
     func bounded() async throws {
         let (chunks, bytes) = makeStream(sizes: Array(repeating: 100, count: 20), on: nodes)
-        let reader = ChunkReader(ChunkFetcher(transport: nodes))
+        let reader = ChunkReader(ChunkFetcher.patient(nodes))
         let source = try reader.source(chunks: chunks, range: 0..<2000, readAhead: 3)
         #expect(nodes.asked.isEmpty)
         let first = try await source.next()
@@ -73,7 +73,7 @@ import Testing
     func broken() async throws {
         let (chunks, bytes) = makeStream(sizes: [10, 10, 10], on: nodes)
         let lost = makeStream(sizes: [10], on: FakeNodes()).chunks[0]
-        let source = try ChunkReader(ChunkFetcher(transport: nodes)).source(
+        let source = try ChunkReader(ChunkFetcher.patient(nodes)).source(
             chunks: [chunks[0], lost, chunks[2]], range: 0..<30)
         #expect(try await source.next() == Array(bytes[..<10]))
         await #expect(throws: ChunkUnavailable.self) { try await source.next() }
@@ -86,7 +86,7 @@ import Testing
         let hanging = makeStream(sizes: [10, 10], on: nodes, replicas: ["http://b"]).chunks
         nodes.set("http://b", .hangs)
         do {
-            let source = try ChunkReader(ChunkFetcher(transport: nodes)).source(
+            let source = try ChunkReader(ChunkFetcher.patient(nodes)).source(
                 chunks: [chunks[0]] + hanging, range: 0..<30)
             _ = try await source.next()
             while nodes.underWay < 2 { await Task.yield() }

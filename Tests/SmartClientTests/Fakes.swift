@@ -110,3 +110,11 @@ func makeSummary(_ id: VideoID, status: VideoStatus = .active, title: String = "
         videoId: id, title: title, durationSec: 4, totalChunks: 2, status: status,
         createdAt: Timestamp(nanoseconds: 0), viewCount: 0, sizeBytes: 0, error: nil, hasThumbnail: false)
 }
+
+extension ChunkFetcher {
+    /// A fetcher for which no time passes: it neither hedges nor forgives, however slow the machine is.
+    static func patient(_ transport: any ReplicaTransport) -> ChunkFetcher {
+        let now = ContinuousClock.now
+        return ChunkFetcher(transport: transport, hedgeDelay: .seconds(3600), clock: { now })
+    }
+}

@@ -20,7 +20,7 @@ import Testing
         let catalog = FakeCatalog(manifests: [id: manifest([chunks[2], chunks[0], chunks[1]])])
         var played: [UInt8] = []
         var steps: [PlaybackProgress] = []
-        let player = VideoPlayer(catalog: catalog, chunks: ChunkFetcher(transport: nodes))
+        let player = VideoPlayer(catalog: catalog, chunks: ChunkFetcher.patient(nodes))
         let end = try await player.play(id, to: { played += $0 }, progress: { steps.append($0) })
         #expect(played == bytes)
         #expect(steps.map(\.bytes) == [100, 150, 220])
@@ -38,7 +38,7 @@ import Testing
         ]
         for manifest in bad {
             let player = VideoPlayer(
-                catalog: FakeCatalog(manifests: [id: manifest]), chunks: ChunkFetcher(transport: nodes))
+                catalog: FakeCatalog(manifests: [id: manifest]), chunks: ChunkFetcher.patient(nodes))
             await #expect(throws: Failure.self) { try await player.play(id, to: { _ in }) }
         }
         #expect(nodes.asked.isEmpty)
@@ -48,7 +48,7 @@ import Testing
     func sinkFails() async throws {
         let (chunks, _) = makeStream(id, sizes: [100, 50, 70], on: nodes)
         let player = VideoPlayer(
-            catalog: FakeCatalog(manifests: [id: manifest(chunks)]), chunks: ChunkFetcher(transport: nodes))
+            catalog: FakeCatalog(manifests: [id: manifest(chunks)]), chunks: ChunkFetcher.patient(nodes))
         await #expect(throws: Failure.self) {
             try await player.play(id, to: { _ in throw Failure(.insufficientStorage, "the disk is full") })
         }
