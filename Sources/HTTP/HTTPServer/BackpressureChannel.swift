@@ -43,7 +43,8 @@ final class BackpressureChannel<Element: Sendable>: Sendable {
             }
             state.elements.append((element, cost))
             state.cost += cost
-            state.isPaused = state.cost >= highWater
+            // Only the consumer ends a pause: what the producer still pushes must not, or nobody would tell it to go on.
+            if state.cost >= highWater { state.isPaused = true }
             return (nil, state.isPaused)
         }
         waiter?.resume(returning: element)
