@@ -53,7 +53,7 @@ let package = Package(
 
         // Cores
         module("ChunkPaxos", in: "Consensus/ChunkPaxos", ["Base"]),
-        module("Placement", in: "Consensus/Placement", ["Base", "Digests"]),
+        module("Placement", in: "Consensus/Placement", ["Base", "Digests", "ChunkPaxos"]),
         module("ChunkStore", in: "Storage/ChunkStore", ["Base", "Digests", "ChunkPaxos"]),
         module("Catalog", in: "Catalog/Catalog", ["Base", "ChunkPaxos", "Placement"]),
         module(
@@ -61,7 +61,9 @@ let package = Package(
         module("Media", in: "Media", ["Base", "Processes"]),
 
         // Services: what others may call (…API), and the service itself.
-        module("StorageNodeAPI", in: "Services/StorageNodeAPI", ["Base", "ChunkPaxos", "HTTPTypes", "HTTPClient"]),
+        module(
+            "StorageNodeAPI", in: "Services/StorageNodeAPI",
+            ["Base", "Digests", "ChunkPaxos", "HTTPTypes", "HTTPClient"]),
         module("MetadataAPI", in: "Services/MetadataAPI", ["Base", "ChunkPaxos", "HTTPTypes", "HTTPClient"]),
         module("UploaderAPI", in: "Services/UploaderAPI", ["Base", "HTTPTypes", "HTTPClient"]),
         module(

@@ -13,6 +13,12 @@ struct ConsensusRoutesTests {
     private let content: [UInt8] = [1, 2, 3, 4]
     private let path = "/chunk/v-chunk-000"
 
+    /// Version 0 of the chunk, with this node as the only acceptor, whichever disk it has.
+    private var alone: Configuration {
+        guard let membership = try? chunkValue(content).holders() else { fatalError() }
+        return Configuration(initial: membership)
+    }
+
     private func read(_ node: TestNode) async throws -> AcceptorReport {
         let answer = try await node.send(.post, "/paxos/v-chunk-000/read", body: Array("{}".utf8))
         return try JSON.decode(AcceptorReport.self, from: answer.bytes)
@@ -79,14 +85,14 @@ struct ConsensusRoutesTests {
         let node = try TestNode()
         let value = chunkValue(content)
         let (low, high) = (Ballot(round: 1, proposer: 5), Ballot(round: 2, proposer: 5))
-        #expect(try await call(node, "prepare", PrepareRequest(ballot: high)).granted)
-        let lower = try await call(node, "prepare", PrepareRequest(ballot: low))
+        #expect(try await call(node, "prepare", PrepareRequest(configuration: alone, ballot: high)).granted)
+        let lower = try await call(node, "prepare", PrepareRequest(configuration: alone, ballot: low))
         #expect(!lower.granted && lower.promisedBallot == high)
-        let without = try await call(node, "accept", AcceptRequest(ballot: high, value: value))
+        let without = try await call(node, "accept", AcceptRequest(configuration: alone, ballot: high, value: value))
         #expect(!without.granted && without.storedChecksum == nil)
         #expect(try await node.send(.put, path, body: content).status == .created)
-        #expect(try await call(node, "accept", AcceptRequest(ballot: low, value: value)).granted == false)
-        #expect(try await call(node, "accept", AcceptRequest(ballot: high, value: value)).granted)
+        #expect(try await call(node, "accept", AcceptRequest(configuration: alone, ballot: low, value: value)).granted == false)
+        #expect(try await call(node, "accept", AcceptRequest(configuration: alone, ballot: high, value: value)).granted)
         #expect(try await read(node).acceptedValue == value)
     }
 

@@ -94,7 +94,7 @@ extension Response {
 }
 
 func chunkValue(_ content: [UInt8], sequence: Int = 0) -> ChunkValue {
-    guard let node = NodeID("n1"), let video = VideoID("550e8400-e29b-41d4-a716-446655440000") else { fatalError() }
+    guard let node = NodeID("storage-node-1"), let video = VideoID("550e8400-e29b-41d4-a716-446655440000") else { fatalError() }
     return ChunkValue(
         videoId: video, stream: .source, sequence: sequence, sizeBytes: content.count,
         checksum: SHA256.digest(of: content), group: "g1", nodes: [node])

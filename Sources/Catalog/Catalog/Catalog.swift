@@ -58,7 +58,9 @@ package protocol Catalog: Sendable {
 
     func placementGroup(_ id: String) async throws(CatalogError) -> PlacementGroup?
 
-    /// Enters a node, or gives a known one its new URL and version, and counts as a heartbeat.
+    /// Enters a node, or gives a known one its new URL, version, identity and key, and counts as a heartbeat. With
+    /// another identity than before, the node's disk is another: what was recorded as being there is not shown any more
+    /// unless the disk comes back.
     func registerNode(_ node: Node) async throws(CatalogError)
 
     /// - Throws: ``CatalogError`` of code `notFound` for a node that never registered.
@@ -90,6 +92,11 @@ package protocol Catalog: Sendable {
 
     /// Notes that the node holds nothing of the video any more; with the last node the video's rows go too.
     func finishDeletion(_ deletion: Deletion) async throws(CatalogError)
+
+    // Several users
+
+    /// Watches for what other users of the same catalog change.
+    func watch() throws(CatalogError) -> any CatalogWatch
 
     /// Finishes the writes under way and lets go of the database. Later calls throw `closed`.
     func close() async

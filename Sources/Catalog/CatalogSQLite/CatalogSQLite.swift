@@ -13,6 +13,7 @@ package final class CatalogSQLite: Catalog {
 
     private let writer: Writer
     private let readers: Readers
+    private let path: String
     /// The nodes the file knew when it was opened, for a service that must know them before it answers anything.
     package let nodesWhenOpened: [Node]
 
@@ -21,6 +22,7 @@ package final class CatalogSQLite: Catalog {
     package convenience init(path: String) throws(CatalogError) { try self.init(path: path, steps: Schema.steps) }
 
     init(path: String, steps: [String]) throws(CatalogError) {
+        self.path = path
         do throws(CatalogError) {
             try Self.createFolder(of: path)
             let connection = try Connection(path: path, createsFile: true)
@@ -28,7 +30,7 @@ package final class CatalogSQLite: Catalog {
             try connection.script("PRAGMA foreign_keys = ON")
             // Looked at before anything is changed, so that the file of another program stays as it is.
             try Schema.check(connection, steps: steps)
-            try connection.script("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")
+            try Self.writeAhead(connection)
             try Schema.migrate(connection, steps: steps)
             nodesWhenOpened = try NodeTable.all(connection)
             writer = Writer(connection)
@@ -47,6 +49,8 @@ package final class CatalogSQLite: Catalog {
         await writer.close()
     }
 
+    package func watch() throws(CatalogError) -> any CatalogWatch { try WatchSQLite(path: path) }
+
     func write<Value: Sendable>(
         _ body: @escaping @Sendable (Connection) throws(CatalogError) -> Value
     ) async throws(CatalogError) -> Value { try await writer.write(body) }
@@ -54,6 +58,18 @@ package final class CatalogSQLite: Catalog {
     func read<Value: Sendable>(
         _ body: @escaping @Sendable (Connection) throws(CatalogError) -> Value
     ) async throws(CatalogError) -> Value { try await readers.read(body) }
+
+    /// The change to WAL asks for the file alone and does not wait: another service may be about to do the same.
+    private static func writeAhead(_ connection: Connection) throws(CatalogError) {
+        for attempt in 1... {
+            do throws(CatalogError) {
+                return try connection.script("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")
+            } catch {
+                guard error.code == .overloaded, attempt < Connection.busyMillisecondsMax / 10 else { throw error }
+                usleep(10_000)
+            }
+        }
+    }
 
     private static func createFolder(of path: String) throws(CatalogError) {
         let folder = URL(fileURLWithPath: path).deletingLastPathComponent()

@@ -89,7 +89,7 @@ extension MetadataService {
         }
         let id = VideoID()
         let nodes = registry.view
-        guard let group = Placement.group(for: id, among: nodes.candidates) else {
+        guard let group = Placement.group(for: id, among: nodes.candidates)?.identified(by: nodes.identities) else {
             throw Failure(
                 .unavailable,
                 "no healthy storage node is there to place a video on (\(nodes.entries.count) registered): "
@@ -100,13 +100,10 @@ extension MetadataService {
             NewVideo(
                 id: id, title: title, filename: body.filename, durationSec: body.durationSec ?? 0, group: group,
                 creator: ballot.proposer, createdAt: time.now()))
-        let members = group.members.compactMap { member in
-            nodes.entry(member).map { GroupMember(nodeId: member, nodeUrl: $0.node.url) }
-        }
         return try .json(
             CreateVideoResponse(
                 videoId: id, uploadUrl: "/upload/\(id)",
-                placementGroup: PlacementGroupMessage(id: group.id, nodes: members), ballot: ballot))
+                placementGroup: PlacementGroupMessage(id: group.id, nodes: nodes.members(of: group)), ballot: ballot))
     }
 
     private func setStatus(_ id: VideoID, _ body: StatusRequest) async throws -> Response {

@@ -17,10 +17,12 @@ package final class MetadataService: Service {
     let catalog: any Catalog
     let registry: NodeRegistry
     let gateway: any AcceptorGateway
+    let terms: VideoTermsCache
     let committer: ChunkCommitter
     let reaper: Reaper
     let uploadWatch: UploadWatch
     let manifests: ManifestCache
+    let follower: CatalogFollower
     let rendering: Rendering
     let time: any TimeSource
     let counters: MetadataCounters
@@ -46,12 +48,15 @@ package final class MetadataService: Service {
         self.gateway = gateway
         self.time = time
         registry = NodeRegistry(nodes: nodes, timeoutSec: configuration.nodeTimeoutSec, time: time)
+        terms = VideoTermsCache(catalog: catalog)
         committer = ChunkCommitter(
             catalog: catalog, registry: registry, gateway: gateway, translation: configuration.translation,
-            proposers: ProposerNumbers(), policy: policy, time: time)
+            terms: terms, proposers: ProposerNumbers(), policy: policy, time: time)
         reaper = Reaper(catalog: catalog, registry: registry, gateway: gateway, interval: reaperInterval)
         let manifests = ManifestCache()
         self.manifests = manifests
+        follower = CatalogFollower(
+            catalog: catalog, registry: registry, manifests: manifests, nodeTimeoutSec: configuration.nodeTimeoutSec)
         uploadWatch = UploadWatch(
             catalog: catalog, silenceSecMax: configuration.uploadSilenceSec, time: time,
             onFailed: { manifests.invalidate($0) })
@@ -89,6 +94,7 @@ package final class MetadataService: Service {
         if !missing.isEmpty {
             logger.info("waiting for storage nodes to register", ["nodes": missing.joined(separator: ", ")])
         }
+        follower.start()
         reaper.start()
         uploadWatch.start()
     }
@@ -96,6 +102,7 @@ package final class MetadataService: Service {
     package func stop() async {
         await uploadWatch.stop()
         await reaper.stop()
+        await follower.stop()
         await catalog.close()
     }
 

@@ -100,9 +100,13 @@ struct ChunkRoutes: Sendable {
         try requireSpace()
         let terms = try UploadTerms(view)
         let writer = try store.write(id, expected: terms.checksum, acceptance: terms.acceptance)
+        let acceptance = terms.acceptance.map { ProvenAcceptance(id, $0.accepted, service) }
         return .sink(
             limit: limit,
-            ChunkUpload(writer, id: id, announcedBytes: terms.sizeBytes, nodeID: service.configuration.nodeID) {
+            ChunkUpload(
+                writer, id: id, announcedBytes: terms.sizeBytes, acceptance: acceptance,
+                nodeID: service.configuration.nodeID
+            ) {
                 service.counters.puts.add()
             })
     }
@@ -123,7 +127,7 @@ struct UploadTerms {
     let checksum: SHA256Digest?
     /// How many the value says they are.
     let sizeBytes: Int?
-    let acceptance: Acceptor.Accepted?
+    let acceptance: Acceptance?
 
     /// - Throws: ``Failure`` (400) when a header cannot be understood, or two of them disagree.
     init(_ view: any RequestView) throws {
@@ -144,8 +148,11 @@ struct UploadTerms {
             throw Failure(
                 .invalidArgument, "\(StorageNodeHeader.checksum) and the value's checksum are not the same")
         }
-        // Encoded again: acceptors compare bytes, so they keep one form only.
-        acceptance = Acceptor.Accepted(ballot: try Self.ballot(ballot), value: try decoded.encoded())
+        // Version 0 is decided by those that its value names. Encoded again: acceptors compare bytes, so they keep one
+        // form only.
+        acceptance = Acceptance(
+            Configuration(initial: try decoded.holders()),
+            Acceptor.Accepted(ballot: try Self.ballot(ballot), value: try decoded.encoded()))
         (checksum, sizeBytes) = (decoded.checksum, decoded.sizeBytes)
     }
 

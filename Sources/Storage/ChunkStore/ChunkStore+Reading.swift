@@ -32,7 +32,7 @@ extension ChunkStore {
         // The state may move meanwhile: into a chunk's record when that is stored, out of it when it is deleted.
         var state = before ?? chunk
         if state == nil { state = try locate(id, key, in: .acceptors, withMetadata: true) }
-        return AcceptorView(acceptor: state?.acceptor ?? Acceptor(), chunk: chunk.map { ChunkDescription($0.header) })
+        return AcceptorView(state?.acceptor ?? .none, chunk.map { ChunkDescription($0.header) })
     }
 
     /// One of the two indexes.
@@ -48,7 +48,7 @@ extension ChunkStore {
         /// Empty when it was not asked for.
         let metadata: [UInt8]
 
-        var acceptor: Acceptor { header.acceptor(metadata: metadata) }
+        var acceptor: AcceptorState { header.acceptorState(metadata: metadata) }
     }
 
     func locate(_ id: ChunkID, in table: Table, withMetadata: Bool) throws(ChunkStoreError) -> Located? {

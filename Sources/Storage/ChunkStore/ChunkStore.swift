@@ -33,6 +33,8 @@ package final class ChunkStore: Sendable {
         package var reserveBytes: Int?
         /// Whether compaction and checkpoints happen by themselves, and not only when they are called for.
         package var maintainsItself = true
+        /// The node that this store's acceptor is at, as memberships name it; without one it has no voice.
+        package var node: NodeID?
         package var time: any TimeSource = SystemTime()
 
         package init() {}

@@ -94,10 +94,4 @@ extension RecordHeader {
     func metadata(in head: UnsafeRawBufferPointer) -> [UInt8] {
         Array(head[(Self.byteCount + idLength)..<headLength])
     }
-
-    /// What the record says of its chunk's acceptor. `metadata` is the record's own.
-    func acceptor(metadata: [UInt8]) -> Acceptor {
-        Acceptor(
-            promised: promised, accepted: acceptedBallot.map { Acceptor.Accepted(ballot: $0, value: metadata) })
-    }
 }
