@@ -44,6 +44,15 @@ struct IndexEntry: Equatable {
     var offset: Int { Int(offsetUnits) * RecordHeader.alignment }
     var headLength: Int { RecordHeader.byteCount + Int(idLengthByte) + Int(metadataLengthShort) }
     var isTombstone: Bool { kindByte == RecordKind.tombstone.rawValue }
+    var isChunk: Bool { kindByte == RecordKind.chunk.rawValue }
+    /// The whole record with its padding.
+    var recordLength: Int {
+        RecordHeader.length(
+            idLength: Int(idLengthByte), metadataLength: Int(metadataLengthShort), payloadLength: Int(payloadLength))
+    }
+
+    /// Whether the record stands there.
+    func isAt(_ place: RecordPlace) -> Bool { superblock == place.superblock && offset == place.offset }
 }
 
 /// A hash table of ``IndexEntry``: open addressing, linear probing, at most 85 % full, grown by a quarter, so that an
@@ -80,6 +89,8 @@ struct ChunkIndex: ~Copyable, @unchecked Sendable {
         }
         return nil
     }
+
+    func contains(_ entry: IndexEntry) -> Bool { slot(of: entry) != nil }
 
     mutating func insert(_ entry: IndexEntry) {
         if count >= countMax { grow() }
