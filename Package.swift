@@ -125,7 +125,7 @@ let package = Package(
             "StorageNode",
             [
                 "Base", "Digests", "HTTPTypes", "HTTPClient", "ChunkPaxos", "ChunkStore", "StorageNodeAPI",
-                "MetadataAPI", "Hosting", "StorageNode",
+                "MetadataAPI", "HTTPServer", "Hosting", "StorageNode",
             ]),
         tests(
             "Metadata",

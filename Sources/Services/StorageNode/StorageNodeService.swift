@@ -29,14 +29,17 @@ package final class StorageNodeService: Service {
             configuration: configuration, registry: registry, disk: DiskUsage(directory: configuration.dataDirectory))
     }
 
-    init(configuration: StorageNodeConfiguration, registry: (any NodeRegistry)?, disk: DiskUsage) throws {
+    init(
+        configuration: StorageNodeConfiguration, registry: (any NodeRegistry)?, disk: DiskUsage,
+        fileSystem: any FileSystem = LinuxFileSystem()
+    ) throws {
         var options = ChunkStore.Options()
         options.superblockBytesMax = configuration.superblockBytesMax
         options.chunkBytesMax = configuration.chunkBytesMax
         self.configuration = configuration
         self.registry = registry
         self.disk = disk
-        store = try ChunkStore(directory: configuration.dataDirectory, options: options)
+        store = try ChunkStore(directory: configuration.dataDirectory, options: options, fileSystem: fileSystem)
         counters = StorageNodeCounters(metrics, store: store, disk: disk)
         reportOpening()
     }
