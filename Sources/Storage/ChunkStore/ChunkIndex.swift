@@ -2,9 +2,11 @@ import Base
 import Digests
 
 /// The first 16 bytes of an id's SHA-256: uniformly spread, and nobody can make ids that collide.
-struct IndexKey: Hashable {
+struct IndexKey: Hashable, Comparable {
     let high: UInt64
     let low: UInt64
+
+    static func < (a: IndexKey, b: IndexKey) -> Bool { (a.high, a.low) < (b.high, b.low) }
 
     init(_ id: ChunkID) {
         let digest = id.withUTF8Bytes { SHA256.digest(short: $0) }
@@ -114,6 +116,29 @@ struct ChunkIndex: ~Copyable, @unchecked Sendable {
         for entry in slots where entry.superblock != 0 { body(entry) }
     }
 
+    /// The entries that follow `key` in the order of keys: at least `limit` of them, or all that there are.
+    ///
+    /// Homes grow with keys, so that each run of taken slots holds keys between those of the runs beside it; only the
+    /// entries that found their place beyond the table's end stand at its beginning.
+    func entries(after key: IndexKey?, limit: Int) -> [IndexEntry] {
+        var found: [IndexEntry] = []
+        var slot = 0
+        if let key { slot = home(key) }
+        while slot < slots.count {
+            let entry = slots[slot]
+            if entry.superblock == 0, found.count >= limit { break }
+            if entry.superblock != 0, home(entry.key) <= slot, entry.follows(key) { found.append(entry) }
+            slot += 1
+        }
+        guard slot == slots.count else { return found.sorted { $0.key < $1.key } }
+        slot = 0
+        while slots[slot].superblock != 0 {
+            if home(slots[slot].key) > slot, slots[slot].follows(key) { found.append(slots[slot]) }
+            slot += 1
+        }
+        return found.sorted { $0.key < $1.key }
+    }
+
     /// Bytes that the table takes in memory.
     var residentBytes: Int { slots.count * MemoryLayout<IndexEntry>.stride }
 
@@ -158,6 +183,11 @@ struct ChunkIndex: ~Copyable, @unchecked Sendable {
 }
 
 extension IndexEntry {
+    fileprivate func follows(_ key: IndexKey?) -> Bool {
+        guard let key else { return true }
+        return key < self.key
+    }
+
     fileprivate init(emptySlot: Void) {
         key = IndexKey(high: 0, low: 0)
         (superblock, offsetUnits, payloadLength) = (0, 0, 0)
