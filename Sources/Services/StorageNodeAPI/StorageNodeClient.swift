@@ -27,6 +27,15 @@ package struct StorageNodeClient: Sendable {
         try await http.send(request).requireSuccess()
     }
 
+    /// Stores the bytes alone: the metadata service proposes a value for them when they are committed.
+    /// - Throws: ``HTTPClientError``; status 409 when the node holds other bytes under that id.
+    package func store(_ id: ChunkID, _ bytes: [UInt8], checksum: SHA256Digest) async throws {
+        var request = ClientRequest(.put, "\(baseURL)/chunk/\(id)", body: .bytes(bytes))
+        request.headers[StorageNodeHeader.checksum] = checksum.hex
+        request.headers["Content-Type"] = "application/octet-stream"
+        try await http.send(request).requireSuccess()
+    }
+
     /// The chunk's bytes, unverified: the caller knows the checksum they must have.
     package func fetch(_ id: ChunkID, range: Range<Int>? = nil, timeout: Duration = .seconds(30)) async throws
         -> [UInt8]
