@@ -68,6 +68,13 @@ package struct StorageNodeClient: Sendable {
         return try await paxos(id, "read", Empty())
     }
 
+    /// A page of everything the node knows.
+    /// - Parameter after: what the page before names as `next`.
+    package func acceptors(after: String?, limit: Int) async throws -> AcceptorListing {
+        let place = after.map { "&after=\($0)" } ?? ""
+        return try await http.send(.get("\(baseURL)/paxos?limit=\(limit)\(place)")).decoded(as: AcceptorListing.self)
+    }
+
     private func paxos(_ id: ChunkID, _ phase: String, _ body: some Encodable) async throws -> AcceptorReport {
         var request = try ClientRequest.json(.post, "\(baseURL)/paxos/\(id)/\(phase)", body)
         request.totalTimeout = .seconds(5)

@@ -85,6 +85,9 @@ package struct FileSystemError: Error, Sendable, CustomStringConvertible {
 
     package var isDiskFull: Bool { LinuxFileSystem.meansDiskFull(errorNumber) }
 
+    /// Whether it leaves open what came to the disk.
+    var isSynchronization: Bool { operation == "fdatasync" || operation == "fsync" }
+
     static func diskFull(_ operation: String, _ path: String) -> FileSystemError {
         FileSystemError(operation, path, errorNumber: LinuxFileSystem.diskFullNumber)
     }
