@@ -105,7 +105,7 @@ extension Catalog {
     @discardableResult
     func writeJournal(of id: VideoID, lagging: [NodeID] = []) async throws -> Range<Int> {
         let state = try #require(try await journal(of: id))
-        if state.publicationDue != nil {
+        if state.isPublicationDue {
             let first = try await claimJournal(of: id, .publication, count: 2)
             try await noteJournal(
                 of: id,

@@ -74,12 +74,12 @@ struct JournalConformanceTests {
                             StreamExtent(stream: .original, chunkCount: 1, sizeBytes: 77, sequenceEnd: 1),
                             StreamExtent(stream: .source, chunkCount: 3, sizeBytes: 3000, sequenceEnd: 3),
                         ], revision: state.facts.revision))
-            #expect(state.publicationDue == publication && state.publicationRevision == 1)
+            #expect(state.isPublicationDue && state.publication == publication && state.publicationRevision == 1)
             #expect(state.members == Fixture.group.members.map { Fixture.node($0) })
             #expect(state.ownsFirstBallot && !state.isClosing && state.urgency == .prompt && state.lags.isEmpty)
             try await catalog.writeJournal(of: new.id)
             let written = try #require(try await catalog.journal(of: new.id))
-            #expect(written.publicationDue == nil && written.urgency == .none)
+            #expect(!written.isPublicationDue && written.publication == nil && written.urgency == .none)
             #expect(written.records(of: .publication) == JournalRecords(next: 2, newest: 0..<2, clean: 0))
 
             try await catalog.deleteVideo(new.id)

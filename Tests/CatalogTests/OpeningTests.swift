@@ -57,7 +57,7 @@ struct OpeningTests {
             await old.close()
             let catalog = try CatalogSQLite(path: path)
             #expect(try await catalog.due(.prompt) == [id])
-            #expect(try await catalog.journal(of: id)?.publicationDue?.original.qualityLabel == "240p")
+            #expect(try await catalog.journal(of: id)?.publication?.original.qualityLabel == "240p")
             await catalog.close()
         }
     }

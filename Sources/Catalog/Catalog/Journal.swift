@@ -118,8 +118,10 @@ package struct JournalState: Hashable, Sendable {
     package let urgency: JournalUrgency
     /// Counts publications; 0 before the first.
     package let publicationRevision: Int
-    /// The publication, when the nodes do not have it; nil otherwise.
-    package let publicationDue: Publication?
+    /// Whether no majority has the publication.
+    package let isPublicationDue: Bool
+    /// The publication, where it is due or a member lacks it; nil otherwise.
+    package let publication: Publication?
     /// Whether nobody but this catalog can ever have written a journal for the video, so that ballot 0 is its own.
     package let ownsFirstBallot: Bool
     package let records: [ChunkStream: JournalRecords]
@@ -129,14 +131,15 @@ package struct JournalState: Hashable, Sendable {
 
     package init(
         facts: JournalFacts, members: [Node], urgency: JournalUrgency, publicationRevision: Int,
-        publicationDue: Publication?, ownsFirstBallot: Bool, records: [ChunkStream: JournalRecords],
+        isPublicationDue: Bool, publication: Publication?, ownsFirstBallot: Bool, records: [ChunkStream: JournalRecords],
         lags: [JournalLag], isClosing: Bool
     ) {
         self.facts = facts
         self.members = members
         self.urgency = urgency
         self.publicationRevision = publicationRevision
-        self.publicationDue = publicationDue
+        self.isPublicationDue = isPublicationDue
+        self.publication = publication
         self.ownsFirstBallot = ownsFirstBallot
         self.records = records
         self.lags = lags

@@ -50,11 +50,14 @@ enum JournalTable {
             error: row.error, group: PlacementGroup(members: members.map(\.id)), creator: row.creator,
             createdAt: row.createdAt, viewCount: row.viewCount, streams: try extents(of: row.key, connection),
             revision: row.revision)
+        let lags = try lags(of: row.key, connection)
+        let isPublicationWanted = row.isPublicationDue || lags.contains { $0.stream == .publication }
         return JournalState(
             facts: facts, members: members, urgency: row.urgency, publicationRevision: row.publicationRevision,
-            publicationDue: row.isPublicationDue ? try publication(of: row, connection) : nil,
-            ownsFirstBallot: row.ownsFirstBallot, records: try records(of: row.key, connection),
-            lags: try lags(of: row.key, connection), isClosing: row.isClosing)
+            isPublicationDue: row.isPublicationDue,
+            publication: isPublicationWanted ? try publication(of: row, connection) : nil,
+            ownsFirstBallot: row.ownsFirstBallot, records: try records(of: row.key, connection), lags: lags,
+            isClosing: row.isClosing)
     }
 
     static func claim(
