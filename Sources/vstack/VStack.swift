@@ -5,7 +5,7 @@ import Foundation
 @main
 enum VStack {
     static let commands: [Command] =
-        [.up] + Role.all.map(\.command) + [.upload, .play, .verify, .videos, .nodes, .delete, .version, .help]
+        [.up] + Role.all.map(\.command) + [.upload, .play, .verify, .videos, .nodes, .delete, .sim, .version, .help]
 
     static func main() async {
         // A reader that leaves early is an error of the write, not the end of the program.

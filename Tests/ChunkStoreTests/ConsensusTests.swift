@@ -71,6 +71,7 @@ struct ConsensusTests {
         _ = try await second.put(chunkID("b"), content)
         second.close()
         system.corrupt(firstSuperblock, at: end, with: [~system.contents(firstSuperblock)[end]])
+        try system.remove(checkpointPath)
 
         let store = try openMemory(system)
         #expect(store.statistics.corruptRecords == 1)
@@ -134,7 +135,8 @@ struct ConsensusTests {
         _ = try await store.put(chunkID("a"), content, acceptance: accepted(0, 7, "v"))
         _ = try await store.delete(chunkID("a"))
         for _ in 0..<2 {
-            #expect(try store.acceptor(chunkID("a")) == AcceptorView(AcceptorState(configuration: alone, vote: state), nil))
+            #expect(
+                try store.acceptor(chunkID("a")) == AcceptorView(AcceptorState(configuration: alone, vote: state), nil))
             store.close()
             store = try openMemory(system)
         }
@@ -195,7 +197,8 @@ struct ConsensusTests {
         }
         let again = Acceptance(first, accepted(0, 7, "v"))
         #expect(
-            await errorCode { _ = try await store.put(chunkID("a"), content, acceptance: again) } == .superseded(second))
+            await errorCode { _ = try await store.put(chunkID("a"), content, acceptance: again) } == .superseded(second)
+        )
         #expect(try store.content(chunkID("a")) == content)
     }
 

@@ -50,10 +50,20 @@ func openMemory(_ system: FaultyFileSystem, _ options: ChunkStore.Options = .sma
     try ChunkStore(directory: "/store", options: options, fileSystem: system)
 }
 
+let checkpointPath = "/store/checkpoint"
 let firstSuperblock = "/store/superblocks/000001.vsb"
 
 extension ChunkStore {
     func content(_ id: ChunkID) throws(ChunkStoreError) -> [UInt8]? { try read(id).map { Array($0.bytes.bytes) } }
+}
+
+/// Runs `body` on a thread of its own: the few that tests and tasks share would all be taken by work that waits for them.
+func onThread(_ group: DispatchGroup, _ body: @escaping @Sendable () -> Void) {
+    group.enter()
+    Thread.detachNewThread {
+        body()
+        group.leave()
+    }
 }
 
 /// A directory that goes when the test lets go of it.
@@ -92,9 +102,9 @@ extension ChunkStore {
     }
 
     func put(
-        _ id: ChunkID, _ bytes: [UInt8], acceptance: Acceptor.Accepted
+        _ id: ChunkID, _ bytes: [UInt8], acceptance: Acceptor.Accepted?
     ) async throws(ChunkStoreError) -> PutOutcome {
-        try await put(id, bytes, acceptance: Acceptance(alone, acceptance))
+        try await put(id, bytes, acceptance: acceptance.map { Acceptance(alone, $0) })
     }
 
     func accept(

@@ -59,6 +59,8 @@ final class FakeCluster: AcceptorGateway {
         }
     }
 
+    func node(_ url: String) -> FakeNode? { state.withLock { $0.nodes[url] } }
+
     func setUp(_ url: String, _ isUp: Bool) { change(url) { $0.isUp = isUp } }
 
     func forestall(_ count: Int) { state.withLock { $0.rivalCount = count } }
@@ -86,6 +88,9 @@ final class FakeCluster: AcceptorGateway {
     }
 
     func chunks(at url: String) -> Set<ChunkID> { state.withLock { Set($0.nodes[url]?.stored.keys.map { $0 } ?? []) } }
+
+    /// Those of videos, without the service's own.
+    func mediaChunks(at url: String) -> Set<ChunkID> { chunks(at: url).filter { !$0.isJournal } }
 
     func acceptor(_ id: ChunkID, at url: String) -> Acceptor? { state.withLock { $0.nodes[url]?.acceptors[id]?.vote } }
 
@@ -133,24 +138,26 @@ final class FakeCluster: AcceptorGateway {
         return bytes
     }
 
-    func store(_ chunk: ChunkID, _ bytes: [UInt8], _ ballot: Ballot, _ value: ChunkValue, at url: String) async throws {
-        let isGranted = Locked(false)
+    func store(
+        _ chunk: ChunkID, _ bytes: [UInt8], ballot: Ballot?, value: ChunkValue, at url: String
+    ) async throws {
         let encoded = try value.encoded()
         let configuration = Configuration(initial: try value.holders())
-        _ = try answer(chunk, url) { acceptor, _ in
+        let new = Stored(bytes)
+        let report = try answer(chunk, url) { acceptor, stored in
+            guard new.checksum == value.checksum else { return false }
+            guard let ballot else { return stored == nil || stored?.checksum == new.checksum }
             let request = ChunkAcceptor.Request(configuration, .accept(ballot, value: encoded))
-            isGranted.withLock { $0 = acceptor.on(request) == .answered(.accepted) }
-            return true
+            return acceptor.on(request) == .answered(.accepted)
         }
-        guard isGranted.withLock({ $0 }) else { throw Failure(.conflict, "the acceptor refuses") }
-        change(url) { $0.stored[chunk] = Stored(bytes) }
+        guard report.granted else { throw Failure(.conflict, "\(url) has another chunk \(chunk)") }
+        change(url) { $0.stored[chunk] = new }
     }
 
     func delete(_ chunk: ChunkID, at url: String) async throws {
         _ = try answer(chunk, url) { _, _ in true }
         change(url) { node in
             node.stored[chunk] = nil
-            node.acceptors[chunk] = nil
         }
     }
 
@@ -172,4 +179,8 @@ final class FakeCluster: AcceptorGateway {
                 storedChecksum: node.stored[chunk]?.checksum, storedSizeBytes: node.stored[chunk]?.sizeBytes)
         }
     }
+}
+
+extension ChunkID {
+    var isJournal: Bool { description.contains("-catalog-") || description.contains("-publication-") }
 }

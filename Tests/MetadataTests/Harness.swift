@@ -48,9 +48,13 @@ final class Harness: Sendable {
         let catalog = try CatalogSQLite(path: configuration.databasePath)
         var policy = ChunkCommitter.Policy()
         policy.backoff = .microseconds(10)
+        // Nobody waits for what does not come; and on a machine that is busy, nothing that comes is given up.
+        var pace = JournalKeeper.Pace()
+        (pace.patience, pace.straggler, pace.farewell) = (.seconds(60), .seconds(60), .seconds(60))
+        (pace.retry, pace.counters, pace.healing) = (.milliseconds(5), .milliseconds(5), .milliseconds(5))
         service = MetadataService(
             configuration: configuration, catalog: catalog, nodes: catalog.nodesWhenOpened, gateway: cluster,
-            time: clock, policy: policy, reaperInterval: .milliseconds(5))
+            time: clock, policy: policy, reaperInterval: .milliseconds(5), journalPace: pace)
         var router = Router()
         service.addRoutes(to: &router)
         self.router = router
@@ -80,6 +84,18 @@ final class Harness: Sendable {
         let next = try Harness(folder: folder, cluster: cluster, clock: clock, environment: [:])
         try await body(next)
         await next.service.stop()
+    }
+
+    /// Another service beside this one, over the same catalog and nodes.
+    func beside(_ body: (Harness) async throws -> Void) async throws {
+        let other = try Harness(folder: folder, cluster: cluster, clock: clock, environment: [:])
+        do {
+            try await body(other)
+        } catch {
+            await other.service.stop()
+            throw error
+        }
+        await other.service.stop()
     }
 
     static func url(_ number: Int) -> String { "http://node-\(number + 1):8081" }
@@ -166,6 +182,12 @@ struct Upload: Sendable {
     init(_ harness: Harness, title: String = "A film") async throws {
         self.harness = harness
         created = try await harness.call(.post, "/video", CreateVideoRequest(title: title)).decoded()
+    }
+
+    /// The same upload, as another service sees it.
+    init(_ harness: Harness, _ created: CreateVideoResponse) {
+        self.harness = harness
+        self.created = created
     }
 
     var id: VideoID { created.videoId }

@@ -89,6 +89,7 @@ final class MemoryCatalog: UploadCatalog {
         var reasons: [VideoID: String] = [:]
         var publications: [VideoID: PublishRequest] = [:]
         var signsOfLife = 0
+        var calls = 0
         /// Calls fail as long as this is true.
         var isAway = false
     }
@@ -98,7 +99,8 @@ final class MemoryCatalog: UploadCatalog {
     static let group = PlacementGroupMessage(
         id: "group-1",
         nodes: (1...3).map {
-            GroupMember(nodeId: NodeID("node-\($0)")!, nodeUrl: "http://127.0.0.1:\(9000 + $0)",
+            GroupMember(
+                nodeId: NodeID("node-\($0)")!, nodeUrl: "http://127.0.0.1:\(9000 + $0)",
                 acceptorId: AcceptorID(high: 1, low: UInt64($0)))
         })
 
@@ -131,6 +133,7 @@ final class MemoryCatalog: UploadCatalog {
 
     func status(_ video: VideoID) async throws -> VideoStatus? {
         try state.withLock { state in
+            state.calls += 1
             guard !state.isAway else { throw Failure(.unavailable, "the catalog is away") }
             return state.statuses[video]
         }

@@ -57,24 +57,35 @@ enum NodeTable {
         guard connection.changeCount == 1 else { throw unknown(id) }
     }
 
+    /// Of `nodes n` and its present `disks d`.
+    private static let columns = """
+        n.id, n.url, n.version, n.last_heartbeat, n.disk_usage_percent, n.chunk_count, n.corrupt_chunks, d.acceptor,
+        n.proof_key, n.impairment
+        """
+
     static func all(_ connection: Connection) throws(CatalogError) -> [Node] {
         try connection.rows(
+            "SELECT \(columns) FROM nodes n LEFT JOIN disks d ON d.key = n.disk_key ORDER BY n.id", [], node)
+    }
+
+    /// The members of a group, in order of id.
+    static func members(ofGroup key: Int64, _ connection: Connection) throws(CatalogError) -> [Node] {
+        try connection.rows(
             """
-            SELECT n.id, n.url, n.version, n.last_heartbeat, n.disk_usage_percent, n.chunk_count, n.corrupt_chunks,
-                d.acceptor, n.proof_key, n.impairment
-            FROM nodes n LEFT JOIN disks d ON d.key = n.disk_key ORDER BY n.id
-            """
-        ) { (row) throws(CatalogError) in
-            let report = NodeReport(
-                diskUsagePercent: row.real(4), chunkCount: row.int(5),
-                corruptChunks: row.text(6).split(separator: " ").compactMap { ChunkID($0) },
-                isImpaired: !row.isNull(9))
-            return Node(
-                id: try row.decode(0) { NodeID($0) }, url: row.text(1), version: row.text(2),
-                lastHeartbeat: Timestamp(nanoseconds: row.integer(3)), report: report,
-                acceptor: row.isNull(7) ? nil : try row.decode(7) { AcceptorID($0) },
-                proofKey: row.isNull(8) ? nil : row.withBlob(8) { Array($0) })
-        }
+            SELECT \(columns) FROM group_members m JOIN nodes n ON n.key = m.node_key
+            LEFT JOIN disks d ON d.key = n.disk_key WHERE m.group_key = ? ORDER BY n.id
+            """, [SQLValue(key)], node)
+    }
+
+    private static func node(_ row: Row) throws(CatalogError) -> Node {
+        let report = NodeReport(
+            diskUsagePercent: row.real(4), chunkCount: row.int(5),
+            corruptChunks: row.text(6).split(separator: " ").compactMap { ChunkID($0) }, isImpaired: !row.isNull(9))
+        return Node(
+            id: try row.decode(0) { NodeID($0) }, url: row.text(1), version: row.text(2),
+            lastHeartbeat: Timestamp(nanoseconds: row.integer(3)), report: report,
+            acceptor: row.isNull(7) ? nil : try row.decode(7) { AcceptorID($0) },
+            proofKey: row.isNull(8) ? nil : row.withBlob(8) { Array($0) })
     }
 
     /// A node and its present disk.
@@ -120,6 +131,10 @@ enum NodeTable {
 
     static func group(_ id: String, _ connection: Connection) throws(CatalogError) -> PlacementGroup? {
         guard let key = try groupKey(id, connection) else { return nil }
+        return try group(key: key, connection)
+    }
+
+    static func group(key: Int64, _ connection: Connection) throws(CatalogError) -> PlacementGroup {
         let members = try connection.rows(
             """
             SELECT n.id, d.acceptor FROM group_members m JOIN nodes n ON n.key = m.node_key
@@ -128,7 +143,9 @@ enum NodeTable {
         ) { (row) throws(CatalogError) in
             (try row.decode(0) { NodeID($0) }, row.isNull(1) ? nil : try row.decode(1) { AcceptorID($0) })
         }
-        let identities = Dictionary(members.compactMap { node, acceptor in acceptor.map { (node, $0) } }) { one, _ in one }
+        let identities = Dictionary(members.compactMap { node, acceptor in acceptor.map { (node, $0) } }) { one, _ in
+            one
+        }
         return PlacementGroup(members: members.map(\.0), identities: identities)
     }
 

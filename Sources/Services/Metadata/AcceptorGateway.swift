@@ -14,8 +14,8 @@ protocol AcceptorGateway: Sendable {
     ) async throws -> AcceptorReport
     /// The chunk's bytes, unverified.
     func fetch(_ chunk: ChunkID, at url: String) async throws -> [UInt8]
-    /// Stores the bytes and accepts their value, in version 0.
-    func store(_ chunk: ChunkID, _ bytes: [UInt8], _ ballot: Ballot, _ value: ChunkValue, at url: String) async throws
+    /// Stores the bytes; with a ballot, the value is accepted under it, in version 0, in the same durable record.
+    func store(_ chunk: ChunkID, _ bytes: [UInt8], ballot: Ballot?, value: ChunkValue, at url: String) async throws
     /// Removes the chunk; that it was not there is no error.
     func delete(_ chunk: ChunkID, at url: String) async throws
 }
@@ -44,8 +44,15 @@ struct HTTPAcceptorGateway: AcceptorGateway {
         try await StorageNodeClient(url, http: http).fetch(chunk)
     }
 
-    func store(_ chunk: ChunkID, _ bytes: [UInt8], _ ballot: Ballot, _ value: ChunkValue, at url: String) async throws {
-        try await StorageNodeClient(url, http: http).store(chunk, bytes, ballot: ballot, value: value)
+    func store(
+        _ chunk: ChunkID, _ bytes: [UInt8], ballot: Ballot?, value: ChunkValue, at url: String
+    ) async throws {
+        let node = StorageNodeClient(url, http: http)
+        if let ballot {
+            try await node.store(chunk, bytes, ballot: ballot, value: value)
+        } else {
+            try await node.store(chunk, bytes, checksum: value.checksum)
+        }
     }
 
     func delete(_ chunk: ChunkID, at url: String) async throws {

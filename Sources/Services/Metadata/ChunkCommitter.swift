@@ -101,13 +101,9 @@ struct ChunkCommitter: Sendable {
         let proposer = Proposer(
             membership: context.terms.configuration.membership, proposer: proposers.next(),
             value: try context.value.encoded(), roundSeenMax: survey.roundSeenMax)
-        let bytes = ChunkBytes(context.id, gateway: gateway)
-        for member in context.members {
-            if let report = survey.reports[member.nodeId] { bytes.note(report, of: member) }
-        }
         let run = ProposalRun(
             chunk: context.id, members: context.members, terms: context.terms, ignored: ignored, gateway: gateway,
-            bytes: bytes)
+            bytes: ChunkBytes(context.id, survey, gateway: gateway))
         switch await run.run(proposer) {
         case .decided, .preempted: ignored = []
         case .stuck(let members): ignored = members

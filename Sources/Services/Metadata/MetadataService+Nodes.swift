@@ -59,11 +59,13 @@ extension MetadataService {
         }
         let known = registry.view.entry(body.nodeId)?.node
         let node = Node(
-            id: body.nodeId, url: url, version: version, lastHeartbeat: time.now(), report: known?.report ?? NodeReport(),
+            id: body.nodeId, url: url, version: version, lastHeartbeat: time.now(),
+            report: known?.report ?? NodeReport(),
             acceptor: body.acceptorId ?? known?.acceptor, proofKey: body.proofKey?.bytes)
         try await catalog.registerNode(node)
         registry.register(node)
         reaper.wake()
+        journal.wake()
         logger.info("a storage node registered", ["node_id": "\(node.id)", "node_url": url])
         noteReplacement(of: known?.acceptor, by: node)
         return try .json(RegisteredMessage(status: "registered", nodeId: node.id, nodeUrl: url))
@@ -93,7 +95,10 @@ extension MetadataService {
             throw Failure(.notFound, "no storage node '\(id)' is registered: it has to register first")
         }
         try await catalog.recordHeartbeat(of: id, report, at: now)
-        if wasDown { reaper.wake() }
+        if wasDown {
+            reaper.wake()
+            journal.wake()
+        }
         return try .json(OutcomeMessage(status: "ok", message: "Heartbeat updated for node \(id)"))
     }
 

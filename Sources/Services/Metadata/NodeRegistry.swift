@@ -51,7 +51,8 @@ struct NodeView: Sendable {
 
     /// The acceptor that each node is now.
     var identities: [NodeID: AcceptorID] {
-        Dictionary(entries.compactMap { entry in entry.node.acceptor.map { (entry.node.id, $0) } }) { first, _ in first }
+        Dictionary(entries.compactMap { entry in entry.node.acceptor.map { (entry.node.id, $0) } }) { first, _ in first
+        }
     }
 
     /// The group's members that have registered, at their present addresses.

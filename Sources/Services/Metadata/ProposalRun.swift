@@ -114,7 +114,7 @@ struct ProposalRun: Sendable {
     ) async -> Event {
         guard let content = await bytes.content(of: value) else { return .withoutBytes(member.nodeId, ballot) }
         do {
-            try await gateway.store(chunk, content, ballot, value, at: member.nodeUrl)
+            try await gateway.store(chunk, content, ballot: ballot, value: value, at: member.nodeUrl)
             return .reply(voter, .accept, ballot, .answered(.accepted))
         } catch {
             return .lost(member.nodeId, .accept, ballot)
@@ -146,9 +146,12 @@ final class ChunkBytes: Sendable {
     private let gateway: any AcceptorGateway
     private let state = Locked(State())
 
-    init(_ chunk: ChunkID, gateway: any AcceptorGateway) {
+    init(_ chunk: ChunkID, _ survey: AcceptorSurvey, gateway: any AcceptorGateway) {
         self.chunk = chunk
         self.gateway = gateway
+        for member in survey.members {
+            if let report = survey.reports[member.nodeId] { note(report, of: member) }
+        }
     }
 
     func note(_ report: AcceptorReport, of member: GroupMember) {

@@ -4,7 +4,7 @@ import ChunkStore
 import HTTPTypes
 import StorageNodeAPI
 
-/// `/paxos/{chunk_id}/…`: the node as its chunks' acceptor.
+/// `/paxos` and `/paxos/{chunk_id}/…`: the node as its chunks' acceptor.
 ///
 /// A message that is understood and not granted is answered with 200 and the acceptor's state, since that is what a
 /// proposer goes on with; one that names another acceptor, or another configuration, has no voice and is a 409.
@@ -12,10 +12,14 @@ struct ConsensusRoutes: Sendable {
     /// Two values have 4 KiB each at most (the base as base64); the rest is the message around them.
     private static let bodyBytesMax = 32 * ByteCount.kibibyte
 
+    private static let pageDefault = 500
+
+    private let service: StorageNodeService
     private let store: ChunkStore
     private let nodeID: NodeID
 
     init(_ service: StorageNodeService) {
+        self.service = service
         store = service.store
         nodeID = service.configuration.nodeID
     }
@@ -45,10 +49,31 @@ struct ConsensusRoutes: Sendable {
         router.task(.post, "/paxos/{chunk_id}/read", "What the acceptor has promised and accepted") { request in
             try report(true, try await store.acceptorView(try request.chunkID()))
         }
+        router.add(.get, "/paxos", "Page by page, everything the node has promised, accepted or stored") { view in
+            let limit = try view.integer("limit", default: Self.pageDefault, in: 1...AcceptorListing.limitMax)
+            let after = try view.query("after").map(Self.cursor)
+            return .task { try .json(try await list(after: after, limit: limit)) }
+        }
+    }
+
+    private static func cursor(_ text: String) throws(Failure) -> ListingCursor {
+        guard let cursor = ListingCursor(text) else {
+            throw Failure(.invalidArgument, "'after' is '\(text.prefix(80))', which is not \(ListingCursor.textForm)")
+        }
+        return cursor
+    }
+
+    private func list(after cursor: ListingCursor?, limit: Int) async throws -> AcceptorListing {
+        let page = try await store.acceptorPage(after: cursor, limit: limit)
+        return AcceptorListing(
+            nodeId: nodeID, nodeUrl: service.announcedURL, version: Version.current, chunkCount: store.chunkCount,
+            entries: page.entries.map { AcceptorListing.Entry($0.id, $0.view) },
+            unreadableCount: page.unreadableCount, next: page.next?.description)
     }
 
     private func ask(
-        _ id: ChunkID, _ configuration: Configuration, _ question: ChunkAcceptor.Question, holding bytes: BytesClaim? = nil
+        _ id: ChunkID, _ configuration: Configuration, _ question: ChunkAcceptor.Question,
+        holding bytes: BytesClaim? = nil
     ) async throws -> Response {
         try Self.checkBase(configuration)
         let request = ChunkAcceptor.Request(configuration, question)
@@ -85,6 +110,16 @@ extension AcceptorReport {
             granted: isGranted, nodeId: node, acceptorId: acceptor, configuration: view.configuration,
             promisedBallot: view.acceptor.promised, acceptedBallot: view.acceptor.accepted?.ballot,
             acceptedValue: try view.acceptor.accepted.map { try ChunkValue(encoded: $0.value) },
+            storedChecksum: view.chunk?.checksum, storedSizeBytes: view.chunk?.sizeBytes)
+    }
+}
+
+extension AcceptorListing.Entry {
+    fileprivate init(_ id: ChunkID, _ view: AcceptorView) {
+        let accepted = view.acceptor.accepted
+        self.init(
+            chunkId: id, promisedBallot: view.acceptor.promised, acceptedBallot: accepted?.ballot,
+            acceptedValue: accepted.map { String(decoding: $0.value, as: UTF8.self) },
             storedChecksum: view.chunk?.checksum, storedSizeBytes: view.chunk?.sizeBytes)
     }
 }

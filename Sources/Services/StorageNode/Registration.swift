@@ -102,7 +102,8 @@ struct Registration: Sendable {
 
     private func noteSuccess(_ step: RegistrationPlan.Step) {
         guard step == .register else { return }
-        Self.log.info("registered with the metadata service", ["node": request.nodeId.description, "url": request.nodeUrl])
+        Self.log.info(
+            "registered with the metadata service", ["node": request.nodeId.description, "url": request.nodeUrl])
     }
 
     private func noteFailure(_ error: any Error) {

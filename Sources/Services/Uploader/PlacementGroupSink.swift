@@ -39,15 +39,22 @@ package final class PlacementGroupSink: ChunkSink {
     }
 
     private let video: CreateVideoResponse
+    /// The creator's; nil when somebody may have proposed other values under it already.
+    private let ballot: Ballot?
     private let nodes: any ChunkNodes
     private let health: SharedNodeHealth
     private let patience: Patience
     private let missed = Locked<[Missed]>([])
 
+    /// - Parameter isCreator: whether nothing was ever proposed of the video. Who begins again after a restart cannot be
+    ///   sure to propose the same bytes under ballot 0, which must stand for one value: he stores them alone, and the
+    ///   metadata service finds out by both phases what was or is chosen.
     package init(
-        video: CreateVideoResponse, nodes: any ChunkNodes, health: SharedNodeHealth, patience: Patience = Patience()
+        video: CreateVideoResponse, isCreator: Bool, nodes: any ChunkNodes, health: SharedNodeHealth,
+        patience: Patience = Patience()
     ) {
         self.video = video
+        ballot = isCreator ? video.ballot : nil
         self.nodes = nodes
         self.health = health
         self.patience = patience
@@ -60,7 +67,8 @@ package final class PlacementGroupSink: ChunkSink {
         let value = ChunkValue(
             videoId: video.videoId, stream: outgoing.stream, sequence: chunk.sequence, sizeBytes: chunk.bytes.count,
             checksum: SHA256.digest(of: chunk.bytes), group: group.id, nodes: group.nodes.map(\.nodeId),
-            acceptors: group.acceptors, startSec: Self.microseconds(chunk.startSeconds), durationSec: Self.microseconds(chunk.durationSeconds))
+            acceptors: group.acceptors, startSec: Self.microseconds(chunk.startSeconds),
+            durationSec: Self.microseconds(chunk.durationSeconds))
         let holders = try await replicate(id, chunk.bytes, value)
         try await commit(id, value, holders)
         let absent = group.nodes.filter { node in !holders.contains { $0.node == node } }
@@ -102,8 +110,7 @@ package final class PlacementGroupSink: ChunkSink {
             do {
                 let bytes = try await nodes.fetch(one.id, from: source.node)
                 guard SHA256.digest(of: bytes) == one.value.checksum else { continue }
-                let acceptance = try await nodes.put(
-                    one.id, bytes, ballot: video.ballot, value: one.value, on: one.node)
+                let acceptance = try await nodes.put(one.id, bytes, ballot: ballot, value: one.value, on: one.node)
                 let holder = Holder(node: one.node, acceptance: acceptance)
                 try await nodes.commit(one.id, request(one.value, one.holders + [holder]))
             } catch {
@@ -150,9 +157,9 @@ package final class PlacementGroupSink: ChunkSink {
     ) async -> Round {
         await withTaskGroup(of: (node: GroupMember, result: Result<AcceptanceMessage?, any Error>)?.self) { group in
             for node in targets {
-                group.addTask { [nodes, video] in
+                group.addTask { [nodes, ballot] in
                     do {
-                        let proof = try await nodes.put(id, bytes, ballot: video.ballot, value: value, on: node)
+                        let proof = try await nodes.put(id, bytes, ballot: ballot, value: value, on: node)
                         return (node, .success(proof))
                     } catch {
                         return (node, .failure(error))
@@ -196,7 +203,7 @@ package final class PlacementGroupSink: ChunkSink {
         CommitRequest(
             nodeUrls: holders.map(\.node.nodeUrl), checksum: value.checksum, sizeBytes: value.sizeBytes,
             videoId: value.videoId, sequenceNum: value.sequence, redundancyMode: value.redundancyMode,
-            stream: value.stream, startSec: value.startSec, durationSec: value.durationSec, ballot: video.ballot,
+            stream: value.stream, startSec: value.startSec, durationSec: value.durationSec, ballot: ballot,
             acceptances: holders.compactMap(\.acceptance))
     }
 

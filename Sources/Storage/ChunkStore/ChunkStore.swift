@@ -35,6 +35,8 @@ package final class ChunkStore: Sendable {
         package var maintainsItself = true
         /// The node that this store's acceptor is at, as memberships name it; without one it has no voice.
         package var node: NodeID?
+        /// How often it looks whether there is something to do.
+        package var maintenanceInterval: DispatchTimeInterval = .seconds(1)
         package var time: any TimeSource = SystemTime()
 
         package init() {}
@@ -67,6 +69,8 @@ package final class ChunkStore: Sendable {
 
     /// Changes that may wait for another change to the same id.
     static let queuedChangesMax = 256
+    /// A record up to this size stays in the page cache after it was written.
+    static let cachedRecordBytesMax = 64 * ByteCount.kibibyte
     /// Corrupt chunks that are named; more are only counted.
     static let corruptIDsMax = 1000
 
@@ -80,6 +84,7 @@ package final class ChunkStore: Sendable {
     let growth = Locked(())
     /// Held by compaction and checkpoints: one at a time.
     let maintenance: Locked<Maintenance>
+    let maintenanceThread = MaintenanceThread()
     let committer = GroupCommitter<Commit>()
     let buffers: BufferPool
     /// Everything that was begun and is not settled.
@@ -99,8 +104,11 @@ package final class ChunkStore: Sendable {
         directory: String, options: Options = Options(), fileSystem: any FileSystem = LinuxFileSystem()
     ) throws(ChunkStoreError) {
         RecordHeader.assertLayout()
+        CheckpointFormat.assertLayout()
         let opening = StoreOpening(directory: directory, options: options, fileSystem: fileSystem)
+        let beganAt = ContinuousClock.now
         let opened = try opening.open()
+        let checkpointSequence = opened.log.checkpointSequence
         id = opened.store
         directoryLock = Locked(opened.lock)
         self.directory = directory
@@ -112,13 +120,19 @@ package final class ChunkStore: Sendable {
                 payloadLength: options.chunkBytesMax),
             buffersMax: options.writersMax)
         state = Locked(opened.makeState())
-        maintenance = Locked(Maintenance())
+        let openingTime = ContinuousClock.now - beganAt
+        state.withLock { $0.statistics.openingSeconds = openingTime / .seconds(1) }
+        maintenance = Locked(Maintenance(checkpointSequence: checkpointSequence))
         committer.start(
             name: "vstack-commit", idleDelay: options.markerDelay,
             commit: { [weak self] in self?.commit($0) }, idle: { [weak self] in self?.writeIdleMarker() })
+        startMaintenance()
     }
 
-    deinit { committer.stop() }
+    deinit {
+        maintenanceThread.stop()
+        committer.stop()
+    }
 
     package var statistics: ChunkStoreStatistics {
         state.withLock { state in
@@ -150,9 +164,11 @@ package final class ChunkStore: Sendable {
         }
         guard !wasClosed else { return }
         // A compaction under way ends at its next record.
+        maintenanceThread.stop()
         maintenance.withLock { _ in }
         underWay.wait()
         closeTails()
+        checkpointAtEnd()
         committer.stop()
         directoryLock.withLock { $0 = nil }
     }

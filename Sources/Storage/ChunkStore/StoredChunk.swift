@@ -101,6 +101,16 @@ package struct Acceptance: Hashable, Sendable {
     }
 }
 
+/// How a store came to know what it holds.
+package enum OpeningMode: String, Sendable {
+    /// There was nothing.
+    case created
+    /// From a checkpoint and what was written after it.
+    case checkpoint
+    /// By reading the whole log.
+    case scan
+}
+
 /// Figures of a store.
 package struct ChunkStoreStatistics: Hashable, Sendable {
     package internal(set) var chunkCount = 0
@@ -115,6 +125,14 @@ package struct ChunkStoreStatistics: Hashable, Sendable {
     /// Superblocks that compaction removed since opening, and the bytes that it copied for that.
     package internal(set) var compactions = 0
     package internal(set) var compactionBytesMoved = 0
+    /// Why compaction or a checkpoint did not go on the last time; nil when all is well.
+    package internal(set) var upkeepFailure: String?
+    /// When the last checkpoint was written, and its size; nil when there is none.
+    package internal(set) var checkpointedAt: Timestamp?
+    package internal(set) var checkpointBytes = 0
+    /// How the store was opened, and how long that took.
+    package internal(set) var openingMode = OpeningMode.created
+    package internal(set) var openingSeconds = 0.0
     /// Stretches of the log that are known to be damaged, and their bytes. A lost superblock counts as one.
     package internal(set) var corruptRecords = 0
     package internal(set) var corruptRecordBytes = 0
