@@ -17,7 +17,7 @@ class MetadataPair(System):
         self._urls = dict(zip(SERVICES + NODES, self.services + self.nodes_urls, strict=True))
         self.processes: dict[str, Daemon] = {}
         for name, url in zip(SERVICES, self.services, strict=True):
-            self._add(name, "metadata", url, DB_PATH=self.data / "metadata.db", NODE_TIMEOUT=5, **settings)
+            self._add(name, "metadata", url, DB_PATH=self.data / "metadata.db", **{"NODE_TIMEOUT": 5, **settings})
         for index, (name, url) in enumerate(zip(NODES, self.nodes_urls, strict=True)):
             # The nodes know one service each; what it hears of them the other learns from the catalog.
             self._add(

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import requests
 
-from Harness.client import is_healthy, sha256_bytes
+from Harness.client import sha256_bytes
 from Harness.daemon import wait_for
 from Harness.pair import NODES, SERVICES, MetadataPair
 from Harness.uploader import Uploader, create
@@ -37,33 +37,21 @@ def pair() -> Iterator[Callable[..., MetadataPair]]:
             one.remove()
 
 
-class Chaos(threading.Thread):
-    """Kills one process after the other and starts it again, until it is stopped."""
+def kill_until(pair: MetadataPair, dice: random.Random, is_over: Callable[[], bool]) -> int:
+    """Kills one process after the other and starts it again; how many. Everybody is up in the end.
 
-    def __init__(self, pair: MetadataPair, seed: int) -> None:
-        super().__init__()
-        self.pair, self.random = pair, random.Random(seed)
-        self.ended = threading.Event()
-        self.kills = 0
-        self.error: BaseException | None = None
-
-    def run(self) -> None:
-        try:
-            while not self.ended.wait(self.random.uniform(0.05, 0.5)):
-                # Nodes mostly; at times a metadata service.
-                name = self.random.choice(NODES * 3 + SERVICES)
-                self.pair.kill(name)
-                self.kills += 1
-                self.ended.wait(self.random.uniform(0, 0.6))
-                self.pair.restart(name)
-        except BaseException as error:  # Told by whoever waits for this thread.
-            self.error = error
-
-    def stop(self) -> None:
-        self.ended.set()
-        self.join()
-        if self.error:
-            raise self.error
+    Runs in the test's own thread: a process ends with the thread that started it.
+    """
+    kills = 0
+    while not is_over():
+        time.sleep(dice.uniform(0.05, 0.5))
+        # Nodes mostly; at times a metadata service.
+        name = dice.choice(NODES * 3 + SERVICES)
+        pair.kill(name)
+        kills += 1
+        time.sleep(dice.uniform(0, 0.6))
+        pair.restart(name)
+    return kills
 
 
 def race(pair: MetadataPair, chunks: int, seconds: float, seed: int) -> int:
@@ -78,7 +66,6 @@ def race(pair: MetadataPair, chunks: int, seconds: float, seed: int) -> int:
     errors: list[BaseException] = []
     begun = time.monotonic()
     barrier = threading.Barrier(2)
-    chaos = Chaos(pair, seed)
     goes_on = [True]
 
     def contend(side: int) -> None:
@@ -103,16 +90,15 @@ def race(pair: MetadataPair, chunks: int, seconds: float, seed: int) -> int:
             barrier.abort()
 
     threads = [threading.Thread(target=contend, args=(side,)) for side in (0, 1)]
-    chaos.start()
     for thread in threads:
         thread.start()
+    kills = kill_until(pair, random.Random(seed), lambda: not any(thread.is_alive() for thread in threads))
     for thread in threads:
         thread.join()
-    chaos.stop()
     real = [error for error in errors if not isinstance(error, threading.BrokenBarrierError)]
     assert not real, real
-    print(f"{len(acknowledged)} chunks, {chaos.kills} kills, {time.monotonic() - begun:.0f} s")
-    assert chaos.kills > 0
+    print(f"{len(acknowledged)} chunks, {kills} kills, {time.monotonic() - begun:.0f} s")
+    assert kills > 0
     assert_agreed(pair, video, learned, acknowledged)
     return len(acknowledged)
 
@@ -120,7 +106,6 @@ def race(pair: MetadataPair, chunks: int, seconds: float, seed: int) -> int:
 def assert_agreed(pair: MetadataPair, video, learned: list[dict[int, str]], acknowledged: dict[int, bytes]) -> None:
     assert learned[0] == learned[1], "the two uploaders were told different values"
     assert set(acknowledged) == set(learned[0]), "a chunk has a value that nobody proposed"
-    wait_for("everybody to be up", 30, lambda: all(is_healthy(pair.url(name)) for name in SERVICES + NODES))
     manifests = [pair.get_json(f"{service}/manifest/{video.id}") for service in pair.services]
     for manifest in manifests:
         assert {chunk["sequence_num"]: chunk["checksum"] for chunk in manifest["chunks"]} == learned[0]
