@@ -17,11 +17,12 @@ struct Cluster: Sendable {
             "port-offset", "As given to 'vstack up' (default 0)."),
     ]
 
-    static let options = places + [
-        CommandOption(
-            setting: "METADATA_SERVICE_URL", "URL", "The metadata service, where it is not at the default port."),
-        CommandOption(setting: "UPLOADER_SERVICE_URL", "URL", "The uploader, where it is not at the default port."),
-    ]
+    static let options =
+        places + [
+            CommandOption(
+                setting: "METADATA_SERVICE_URL", "URL", "The metadata service, where it is not at the default port."),
+            CommandOption(setting: "UPLOADER_SERVICE_URL", "URL", "The uploader, where it is not at the default port."),
+        ]
 
     /// Of the five storage nodes that 'vstack up' starts unless told otherwise.
     static func storageURLs(_ invocation: Invocation) throws(Failure) -> [String] {

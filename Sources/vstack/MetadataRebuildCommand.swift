@@ -47,7 +47,9 @@ extension Command {
         let settings = invocation.flag("nodes").map { invocation.settings.setting("STORAGE_NODES", to: $0) }
         let named = (settings ?? invocation.settings).list("STORAGE_NODES")
         guard named.isEmpty else { return named }
-        guard invocation.flag("nodes") == nil else { throw UsageError("--nodes is empty: name the storage nodes' URLs") }
+        guard invocation.flag("nodes") == nil else {
+            throw UsageError("--nodes is empty: name the storage nodes' URLs")
+        }
         return try Cluster.storageURLs(invocation)
     }
 

@@ -110,7 +110,8 @@ struct RestoringBatch {
             if value.stream.isJournal { return addSighting(value, group, holders, isChosen: false) }
             let names = acceptedBy.map(\.description).joined(separator: ", ")
             addProblem(
-                id, value, group, "only \(names) of the group's \(group.members.count) nodes is known to have accepted it")
+                id, value, group,
+                "only \(names) of the group's \(group.members.count) nodes is known to have accepted it")
         }
     }
 
