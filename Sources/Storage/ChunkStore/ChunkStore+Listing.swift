@@ -78,7 +78,8 @@ extension ChunkStore {
         after key: IndexKey?, limit: Int
     ) -> (places: [(entry: IndexEntry, superblock: Superblock)], isLast: Bool) {
         state.withLock { state in
-            let found = (state.chunks.entries(after: key, limit: limit)
+            let found =
+                (state.chunks.entries(after: key, limit: limit)
                 + state.acceptors.entries(after: key, limit: limit)).sorted { $0.key < $1.key }
             // Both lists are complete up to the key at the limit, and beyond it perhaps not.
             let end = found.count >= limit ? found[max(limit, 1) - 1].key : nil
