@@ -97,6 +97,9 @@ let package = Package(
             "WebSite", in: "Services/WebSite",
             ["Base", "Digests", "HTTPTypes", "HTTPClient", "MetadataAPI", "Hosting", "WebAssets"]),
 
+        // Simulation: a disk that fails on request, and the store upon it.
+        module("SimulatedDisk", in: "Simulator/Disk", ["Base", "ChunkStore"]),
+
         // The product
         .executableTarget(
             name: "vstack",
@@ -116,7 +119,7 @@ let package = Package(
         tests("HTTPClient", ["Base", "HTTPTypes", "HTTPClient"]),
         tests("ChunkPaxos", ["Base", "ChunkPaxos"]),
         tests("Placement", ["Base", "Placement"]),
-        tests("ChunkStore", ["Base", "Digests", "ChunkPaxos", "ChunkStore"]),
+        tests("ChunkStore", ["Base", "Digests", "ChunkPaxos", "ChunkStore", "SimulatedDisk"]),
         tests("Catalog", ["Base", "ChunkPaxos", "Placement", "Catalog", "CatalogSQLite"]),
         tests("Media", ["Base", "Processes", "Media"]),
         tests(
