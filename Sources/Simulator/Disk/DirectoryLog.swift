@@ -33,7 +33,9 @@ struct DirectoryLog {
     }
 
     mutating func rename(_ path: String, to newPath: String) {
-        if let inode = names[path] { change(.rename(path, to: newPath, inode)) }
+        guard let inode = names[path] else { return }
+        inode.path = newPath
+        change(.rename(path, to: newPath, inode))
     }
 
     mutating func synchronize(_ directory: String) {
@@ -51,6 +53,25 @@ struct DirectoryLog {
             for change in pending.prefix(random.below(pending.count + 1)) { Self.apply(change, to: &left) }
         }
         return left.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+    }
+
+    /// The same names, with files of their own.
+    func copy() -> DirectoryLog {
+        var copies: [ObjectIdentifier: Inode] = [:]
+        func copy(_ inode: Inode) -> Inode {
+            let copy = copies[ObjectIdentifier(inode)] ?? inode.copy()
+            copies[ObjectIdentifier(inode)] = copy
+            return copy
+        }
+        var log = DirectoryLog(durable.mapValues(copy))
+        for change in pending {
+            switch change {
+            case .create(let path, let inode): log.change(.create(path, copy(inode)))
+            case .rename(let path, let newPath, let inode): log.change(.rename(path, to: newPath, copy(inode)))
+            case .remove(let path, let inode): log.change(.remove(path, copy(inode)))
+            }
+        }
+        return log
     }
 
     static func parent(_ path: String) -> Substring {

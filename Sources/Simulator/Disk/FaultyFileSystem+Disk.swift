@@ -5,20 +5,21 @@ extension FaultyFileSystem {
     /// The disk after a power failure: what was durable, and of everything else what chance left.
     package func afterCrash(seed: UInt64) -> FaultyFileSystem {
         var random = SplitMix(seed: seed)
-        return withNames { directory in
+        return next { directory in
             var names: [String: Inode] = [:]
             for (path, inode) in directory.afterCrash(&random) { names[path] = inode.afterCrash(&random) }
-            return names
+            return DirectoryLog(names)
         }
     }
 
-    /// A disk with the same files, all durable.
-    package func copy() -> FaultyFileSystem { withNames { $0.names.mapValues { $0.copy() } } }
+    /// The disk and the cache as the next process finds them when this one is killed.
+    package func afterKill() -> FaultyFileSystem { next { $0.copy() } }
 
-    private func withNames(_ names: (DirectoryLog) -> [String: Inode]) -> FaultyFileSystem {
-        let next = state.withLock { state in
-            State(directory: DirectoryLog(names(state.directory)), random: state.random)
-        }
+    /// A disk with the same files, all durable.
+    package func copy() -> FaultyFileSystem { next { DirectoryLog($0.names.mapValues { $0.durableCopy() }) } }
+
+    private func next(_ directory: (DirectoryLog) -> DirectoryLog) -> FaultyFileSystem {
+        let next = state.withLock { State(directory: directory($0.directory), random: $0.random) }
         return FaultyFileSystem(next, pool)
     }
 
@@ -31,7 +32,7 @@ extension FaultyFileSystem {
     package func setContents(_ path: String, _ bytes: [UInt8]) {
         state.withLock { state in
             var names = state.directory.names
-            names[path] = Inode(stored: bytes, pool: pool)
+            names[path] = Inode(path, stored: bytes, pool: pool)
             state.directory = DirectoryLog(names)
         }
     }

@@ -13,16 +13,18 @@ extension FaultyFileSystem {
     ) throws(FileSystemError) -> R {
         let step = DiskStep(operation: operation, path: path)
         let outcome = state.withLock { $0.watcher }?(step) ?? .done
-        return try state.withLock { state throws(FileSystemError) -> R in
+        let result = try state.withLock { state throws(FileSystemError) -> R in
             try state.count(step)
             switch state.faulted(step, outcome) {
             case .done: return try take(&state)
             case .failed(let fault, let writtenBytes):
                 onFailure(&state, writtenBytes)
-                throw fault.error(step)
+                throw fault.error(step, writtenBytes: writtenBytes)
             case .pretended, .failedSilently: preconditionFailure("only a synchronization can be pretended: \(step)")
             }
         }
+        state.withLock { $0.witness }?(step)
+        return result
     }
 
     /// A synchronization: the one step that can also seem to succeed.
@@ -41,6 +43,7 @@ extension FaultyFileSystem {
                 throw fault.error(step)
             }
         }
+        state.withLock { $0.witness }?(step)
     }
 }
 
@@ -80,7 +83,8 @@ extension FaultyFileSystem.State {
 }
 
 extension DiskFault {
-    fileprivate func error(_ step: DiskStep) -> FileSystemError {
-        FileSystemError(step.systemCall, step.path, errorNumber: self == .full ? ENOSPC : EIO)
+    fileprivate func error(_ step: DiskStep, writtenBytes: Int = 0) -> FileSystemError {
+        FileSystemError(
+            step.systemCall, step.path, errorNumber: self == .full ? ENOSPC : EIO, writtenBytes: writtenBytes)
     }
 }

@@ -29,11 +29,13 @@ package final class FaultyFileSystem: FileSystem {
     }
 
     package typealias Watcher = @Sendable (DiskStep) -> DiskOutcome
+    package typealias Witness = @Sendable (DiskStep) -> Void
 
     struct State {
         var directory = DirectoryLog()
         var locked: Set<String> = []
         var watcher: Watcher?
+        var witness: Witness?
         var faults = Faults()
         var counts = Counts()
         var isCrashed = false
@@ -54,9 +56,14 @@ package final class FaultyFileSystem: FileSystem {
         self.pool = pool
     }
 
-    /// Calls `watcher` before each step, on the thread that asks and without a lock held; it may look at the file
-    /// system, and decides what becomes of the step. Nil takes the watcher away.
-    package func watch(_ watcher: Watcher?) { state.withLock { $0.watcher = watcher } }
+    /// Calls `watcher` before each step, which decides what becomes of it, and `witness` after each that succeeded: on
+    /// the thread that asks and without a lock held, so that they may do with the file system what they want.
+    package func watch(_ watcher: Watcher?, after witness: Witness? = nil) {
+        state.withLock { ($0.watcher, $0.witness) = (watcher, witness) }
+    }
+
+    /// Fails every call from now on.
+    package func powerOff() { state.withLock { $0.isCrashed = true } }
 
     package func setFaults(_ change: (inout Faults) -> Void) { state.withLock { change(&$0.faults) } }
     package var counts: Counts { state.withLock { $0.counts } }
@@ -79,11 +86,11 @@ package final class FaultyFileSystem: FileSystem {
             state throws(FileSystemError) -> Inode in
             if let inode = state.directory.names[path] { return inode }
             guard creating else { throw FileSystemError("open", path, errorNumber: ENOENT) }
-            let inode = Inode(pool: pool)
+            let inode = Inode(path, pool: pool)
             state.directory.create(path, inode)
             return inode
         }
-        return MemoryFile(path: path, inode: inode, system: self)
+        return MemoryFile(inode: inode, system: self)
     }
 
     package func rename(_ path: String, to newPath: String) throws(FileSystemError) {

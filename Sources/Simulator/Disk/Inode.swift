@@ -18,6 +18,8 @@ final class Inode: @unchecked Sendable {
         case resize(Int)
     }
 
+    /// The name that programs last gave it.
+    var path: String
     private(set) var size: Int
     private var stored: [UInt8]
     private var pending: [Change] = []
@@ -25,7 +27,8 @@ final class Inode: @unchecked Sendable {
     private var cacheIfUsed: PageCache?
     private let pool: PagePool
 
-    init(stored: [UInt8] = [], pool: PagePool) {
+    init(_ path: String, stored: [UInt8] = [], pool: PagePool) {
+        self.path = path
         self.stored = stored
         self.pool = pool
         size = stored.count
@@ -74,14 +77,15 @@ final class Inode: @unchecked Sendable {
     /// A synchronization that failed: some sectors came to the disk, and the others never will, though the cache goes
     /// on showing them as if they had (Rebello and others: "Can Applications Recover from fsync Failures?", 2020).
     func failSynchronization(_ random: inout SplitMix) {
+        let isKept = writesPerSector.map { $0 > 0 && random.oneIn(2) }
         var kept: [Change] = []
         var sizeSoFar = stored.count
         for change in pending {
             switch change {
             case .resize(let size): sizeSoFar = size
             case .write(let offset, let bytes):
-                for sector in Self.sectors(of: bytes, at: offset) where random.oneIn(2) {
-                    kept.append(.write(offset: sector.lowerBound, bytes: Self.part(sector, of: bytes, at: offset)))
+                for (sector, part) in Self.sectors(of: bytes, at: offset) where isKept[sector] {
+                    kept.append(.write(offset: part.lowerBound, bytes: Self.part(part, of: bytes, at: offset)))
                 }
                 sizeSoFar = max(sizeSoFar, offset + bytes.count)
             }
@@ -90,13 +94,14 @@ final class Inode: @unchecked Sendable {
         pending = kept
     }
 
-    /// Clean pages are read from the disk again when they are next wanted.
-    func dropCache() {
+    /// Clean pages from `offset` on are read from the disk again when they are next wanted.
+    func dropCache(from offset: Int) {
         guard let cache = cacheIfUsed else { return }
         var image = stored
         for change in pending { Self.apply(change, to: &image) }
         Self.resize(&image, to: size)
-        cache.write(image, at: 0)
+        let start = min(offset / PageCache.pageBytes * PageCache.pageBytes, size)
+        cache.write(Array(image[start...]), at: start)
     }
 
     /// What is on the disk after a power failure.
@@ -104,6 +109,8 @@ final class Inode: @unchecked Sendable {
         var image = stored
         // Mostly a part of what was not synchronized survives, sometimes nothing, sometimes all.
         let share = [0, 256, 128, random.below(257)][random.below(4)]
+        // A sector is as it was between two of its writes.
+        var writesKept = writesPerSector.map { $0 == 0 || random.below(256) < share ? $0 : random.below($0) }
         let sizesKept = [0, pending.count, random.below(pending.count + 1)][random.below(3)]
         for (index, change) in pending.enumerated() {
             switch change {
@@ -111,18 +118,43 @@ final class Inode: @unchecked Sendable {
             case .write(let offset, let bytes):
                 let end = index < sizesKept ? max(image.count, offset + bytes.count) : image.count
                 Self.resize(&image, to: end)
-                for sector in Self.sectors(of: bytes, at: offset) where random.below(256) < share {
-                    guard sector.lowerBound < end else { break }
-                    let inside = sector.clamped(to: 0..<end)
+                for (sector, part) in Self.sectors(of: bytes, at: offset) where writesKept[sector] > 0 {
+                    writesKept[sector] -= 1
+                    guard part.lowerBound < end else { continue }
+                    let inside = part.clamped(to: 0..<end)
                     image.replaceSubrange(inside, with: Self.part(inside, of: bytes, at: offset))
                 }
             }
         }
-        return Inode(stored: image, pool: pool)
+        return Inode(path, stored: image, pool: pool)
+    }
+
+    /// How many of the pending writes each sector has.
+    private var writesPerSector: [Int] {
+        var counts: [Int] = []
+        for case .write(let offset, let bytes) in pending {
+            for (sector, _) in Self.sectors(of: bytes, at: offset) {
+                if counts.count <= sector { counts += repeatElement(0, count: sector + 1 - counts.count) }
+                counts[sector] += 1
+            }
+        }
+        return counts
+    }
+
+    /// The same file, in the same state.
+    func copy() -> Inode {
+        let copy = Inode(path, stored: stored, pool: pool)
+        (copy.size, copy.pending, copy.unreadablePages) = (size, pending, unreadablePages)
+        if let cacheIfUsed {
+            let cache = PageCache(pool: pool)
+            cache.write(UnsafeRawBufferPointer(rebasing: cacheIfUsed.bytes[..<size]), at: 0)
+            copy.cacheIfUsed = cache
+        }
+        return copy
     }
 
     /// The same file with everything in it durable.
-    func copy() -> Inode { Inode(stored: contents, pool: pool) }
+    func durableCopy() -> Inode { Inode(path, stored: contents, pool: pool) }
 
     /// Changes bytes where they rest.
     func overwrite(at offset: Int, with bytes: [UInt8]) {
@@ -159,9 +191,10 @@ final class Inode: @unchecked Sendable {
         }
     }
 
-    private static func sectors(of bytes: [UInt8], at offset: Int) -> some Sequence<Range<Int>> {
+    /// The sectors that a write touches, and which part of the file it writes in each.
+    private static func sectors(of bytes: [UInt8], at offset: Int) -> some Sequence<(sector: Int, part: Range<Int>)> {
         (offset / sectorBytes...(offset + bytes.count - 1) / sectorBytes).lazy.map { sector in
-            (sector * sectorBytes..<(sector + 1) * sectorBytes).clamped(to: offset..<offset + bytes.count)
+            (sector, (sector * sectorBytes..<(sector + 1) * sectorBytes).clamped(to: offset..<offset + bytes.count))
         }
     }
 

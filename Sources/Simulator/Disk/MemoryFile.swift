@@ -4,22 +4,22 @@ import Synchronization
 
 /// An open file of a ``FaultyFileSystem``.
 final class MemoryFile: StoreFile {
-    private let path: String
     private let inode: Inode
     private let system: FaultyFileSystem
 
-    init(path: String, inode: Inode, system: FaultyFileSystem) {
-        self.path = path
+    init(inode: Inode, system: FaultyFileSystem) {
         self.inode = inode
         self.system = system
     }
+
+    private var path: String { system.state.withLock { _ in inode.path } }
 
     func size() -> Int { system.state.withLock { _ in inode.size } }
 
     func read(_ count: Int, at offset: Int) throws(FileSystemError) -> [UInt8] {
         try system.perform(.read(offset..<offset + count), path) { _ throws(FileSystemError) in
             guard let bytes = inode.read(count, at: offset) else {
-                throw FileSystemError("pread", path, errorNumber: EIO)
+                throw FileSystemError("pread", inode.path, errorNumber: EIO)
             }
             return bytes
         }
@@ -29,7 +29,7 @@ final class MemoryFile: StoreFile {
         try system.perform(.write(offset..<offset + bytes.count), path) { _, writtenBytes in
             inode.write(UnsafeRawBufferPointer(rebasing: bytes.prefix(writtenBytes)), at: offset)
         } _: { state throws(FileSystemError) in
-            try state.takeSpace(max(0, offset + bytes.count - inode.size), for: "pwrite", of: path)
+            try state.takeSpace(max(0, offset + bytes.count - inode.size), for: "pwrite", of: inode.path)
             inode.write(bytes, at: offset)
         }
     }
@@ -39,7 +39,7 @@ final class MemoryFile: StoreFile {
     func allocate(_ range: Range<Int>) throws(FileSystemError) {
         try system.perform(.allocate(range), path) { state throws(FileSystemError) in
             guard range.upperBound > inode.size else { return }
-            try state.takeSpace(range.upperBound - inode.size, for: "fallocate", of: path)
+            try state.takeSpace(range.upperBound - inode.size, for: "fallocate", of: inode.path)
             inode.resize(to: range.upperBound)
         }
     }
@@ -53,5 +53,7 @@ final class MemoryFile: StoreFile {
 
     func map(byteCount: Int) -> any FileMapping { system.state.withLock { _ in inode.cache } }
 
-    func dropCache() { system.state.withLock { _ in inode.dropCache() } }
+    func dropCache(from offset: Int, mapping: any FileMapping) {
+        system.state.withLock { _ in inode.dropCache(from: offset) }
+    }
 }

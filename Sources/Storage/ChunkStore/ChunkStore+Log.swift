@@ -117,12 +117,14 @@ extension ChunkStore {
     }
 
     /// Writes a record to its place. When that fails the place is given back, or filled so that it never looks like
-    /// damage.
+    /// damage. A write that broke off in the middle makes the store read-only: enough of the record may be there for a
+    /// restart to find it, and until then nobody can say whether it counts.
     func write(_ bytes: UnsafeRawBufferPointer, to reservation: Reservation) throws(ChunkStoreError) {
         do {
             try reservation.superblock.file.write(bytes, at: reservation.range.lowerBound)
         } catch {
             abandon(reservation)
+            if error.writtenBytes > 0 { becomeReadOnly("a write to its disk broke off: \(error.reason)") }
             throw .writing(error)
         }
     }
@@ -139,11 +141,10 @@ extension ChunkStore {
     /// group counts, then it is acknowledged.
     func commit(_ group: [Commit]) {
         let filled = fillHoles()
-        let error = synchronize(group.map(\.superblock) + filled.map(\.superblock))
+        if let error = synchronize(group.map(\.superblock) + filled.map(\.superblock)) {
+            becomeReadOnly("its disk failed to write: \(error.reason)")
+        }
         let failure = state.withLock { state -> ChunkStoreError? in
-            if let error, state.statistics.readOnlyReason == nil {
-                state.statistics.readOnlyReason = "its disk failed to write: \(error.reason)"
-            }
             if let reason = state.statistics.readOnlyReason { return .readOnly(reason) }
             for hole in filled { state.tails[hole.superblock.number]?.onDurable(hole.range, durableOffset: 0) }
             for commit in group {
@@ -154,6 +155,11 @@ extension ChunkStore {
         }
         for commit in group { commit.settled(failure) }
         if failure == nil { closeFullSuperblocks() }
+    }
+
+    /// The first reason stays.
+    private func becomeReadOnly(_ reason: String) {
+        state.withLock { $0.statistics.readOnlyReason = $0.statistics.readOnlyReason ?? reason }
     }
 
     /// Synchronizes each superblock once. After the first failure there is nothing more to do: what a failed
@@ -198,14 +204,14 @@ extension ChunkStore {
     /// was reserved ahead goes back.
     private func closeFullSuperblocks() {
         let quiet = state.withLock { state in
-            state.tails.filter { $0.key != state.activeNumber && $0.value.isQuiet }.map(\.key)
+            state.tails.filter { $0.key != state.activeNumber && $0.value.isQuiet }.map(\.key).sorted()
         }
         for number in quiet where closeTail(number) { _ = state.withLock { $0.tails.removeValue(forKey: number) } }
     }
 
     /// Closes everything that is open, at the end.
     func closeTails() {
-        let numbers = state.withLock { Array($0.tails.keys) }
+        let numbers = state.withLock { $0.tails.keys.sorted() }
         for number in numbers { _ = closeTail(number) }
     }
 
@@ -218,8 +224,8 @@ extension ChunkStore {
         return true
     }
 
-    /// Runs on the commit thread when nothing has been written for a while.
-    func writeIdleMarker() {
+    /// Runs on the commit thread when nothing has been written for a while; a step of its own where there is no thread.
+    package func writeIdleMarker() {
         let active = state.withLock { $0.isClosed ? nil : $0.activeNumber }
         if let active { _ = writeMarker(active) }
     }
@@ -249,7 +255,7 @@ extension ChunkStore {
             return nil
         }
         if let error = synchronize([superblock]) {
-            state.withLock { $0.statistics.readOnlyReason = "its disk failed to write: \(error.reason)" }
+            becomeReadOnly("its disk failed to write: \(error.reason)")
             return nil
         }
         state.withLock { $0.tails[number]?.onMarkerDurable(range) }

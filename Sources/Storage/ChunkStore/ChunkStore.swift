@@ -22,6 +22,8 @@ package final class ChunkStore: Sendable {
         /// How long after the last write a record says that everything before it is durable.
         package var markerDelay: DispatchTimeInterval = .seconds(1)
         package var time: any TimeSource = SystemTime()
+        /// Takes the place of the store's threads. What waits there when the store is closed is done then.
+        package var steps: StepQueue?
 
         package init() {}
     }
@@ -61,11 +63,11 @@ package final class ChunkStore: Sendable {
     let state: Locked<State>
     /// Held while the log gets more room: a longer file, or the next one.
     let growth = Locked(())
-    let committer = GroupCommitter<Commit>()
+    let committer: GroupCommitter<Commit>
     let buffers: BufferPool
     /// Everything that was begun and is not settled.
     let underWay = DispatchGroup()
-    /// Where changes go on that had to wait for another of the same id.
+    /// Where changes go on that had to wait for another of the same id, when there is no ``StepQueue``.
     let resumption = DispatchQueue(label: "vstack.store.resumption", attributes: .concurrent)
     /// Keeps other processes out until the store is closed.
     private let directoryLock: Locked<(any AnyObject & Sendable)?>
@@ -92,6 +94,7 @@ package final class ChunkStore: Sendable {
                 idLength: ChunkID.lengthMax, metadataLength: RecordHeader.metadataBytesMax,
                 payloadLength: options.chunkBytesMax),
             buffersMax: options.writersMax)
+        committer = GroupCommitter(steps: options.steps)
         state = Locked(opened.makeState())
         committer.start(
             name: "vstack-commit", idleDelay: options.markerDelay,
@@ -125,6 +128,7 @@ package final class ChunkStore: Sendable {
             return state.isClosed
         }
         guard !wasClosed else { return }
+        options.steps?.runAll()
         underWay.wait()
         closeTails()
         committer.stop()

@@ -13,15 +13,16 @@ struct RecoveredSuperblock {
     let tail: LogTail?
 
     /// - Parameters:
+    ///   - isSealed: nothing will be written to it any more.
     ///   - capacity: size that the superblock may reach when it is written on.
     ///   - records: learns what the superblock says.
-    init(_ superblock: Superblock, capacity: Int, now: Timestamp, records: inout LogReplay) throws {
+    init(_ superblock: Superblock, isSealed: Bool, capacity: Int, now: Timestamp, records: inout LogReplay) throws {
         let file = superblock.file
         let size = try file.size()
         do {
-            let scan = try SuperblockScan(superblock, size: size) {
+            let scan = try SuperblockScan(superblock, size: size, isSealed: isSealed) { offset in
                 try file.synchronize()
-                file.dropCache()
+                file.dropCache(from: offset, mapping: superblock.mapping)
             } onRecord: {
                 records.apply($0, $1)
             }

@@ -51,6 +51,9 @@ struct StoreOpening {
     }
 
     private func open(_ lock: any AnyObject & Sendable) throws -> Opened {
+        // Names that a process left which was killed before it synchronized them would go with the next power failure.
+        try fileSystem.syncDirectory(superblockDirectory(of: directory))
+        try fileSystem.syncDirectory(directory)
         let files = SuperblockFiles(directory: directory, options: options, fileSystem: fileSystem)
         let numbers = try files.numbers()
         let identity = try readIdentity()
@@ -74,7 +77,7 @@ struct StoreOpening {
         opened.superblocks[number] = superblock
         opened.replay.add(superblock)
         let recovered = try RecoveredSuperblock(
-            superblock, capacity: files.capacity, now: options.time.now(), records: &opened.replay)
+            superblock, isSealed: !isLast, capacity: files.capacity, now: options.time.now(), records: &opened.replay)
         opened.largestSequence = max(opened.largestSequence, recovered.largestSequence)
         opened.statistics.corruptRecords += recovered.corrupt.count
         opened.statistics.corruptRecordBytes += recovered.corrupt.reduce(0) { $0 + $1.count }

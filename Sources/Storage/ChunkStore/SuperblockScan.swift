@@ -27,6 +27,7 @@ struct SuperblockScan {
 
     private let superblock: Superblock
     private let size: Int
+    private let isSealed: Bool
     /// Valid heads whose payload no durable offset covers yet, in ascending order.
     private var uncovered: [(header: RecordHeader, key: IndexKey?)] = []
     private var gaps: [(range: Range<Int>, isReadable: Bool)] = []
@@ -37,13 +38,17 @@ struct SuperblockScan {
     }
 
     /// - Parameters:
-    ///   - settle: makes the file durable as it is and drops it from the cache; called when there is something that
-    ///     no record vouches for, before that is read again from the disk.
+    ///   - isSealed: nothing is written behind the end any more. Where something will be, a marker there must be read
+    ///     from the disk too: what follows it will say that it was durable.
+    ///   - settle: makes the file durable as it is and drops it from the cache from an offset on; called when there is
+    ///     something that no record vouches for, before that is read again from the disk.
     ///   - onRecord: is called for every valid record that is about a chunk, in no promised order.
     init(
-        _ superblock: Superblock, size: Int, settle: () throws -> Void, onRecord: (RecordHeader, IndexKey) -> Void
+        _ superblock: Superblock, size: Int, isSealed: Bool, settle: (_ offset: Int) throws -> Void,
+        onRecord: (RecordHeader, IndexKey) -> Void
     ) throws {
         self.superblock = superblock
+        self.isSealed = isSealed
         self.size = min(size, superblock.mapping.bytes.count)
         var offset = SuperblockHeader.recordsOffset
         while offset + RecordHeader.byteCount <= self.size {
@@ -57,7 +62,7 @@ struct SuperblockScan {
             }
         }
         if offset < self.size { gaps.append((offset..<self.size, true)) }
-        if !uncovered.isEmpty || !gaps.isEmpty { try settle() }
+        if !uncovered.isEmpty || !gaps.isEmpty { try settle(uncovered.first?.header.place.offset ?? self.size) }
         try settleUncovered(onRecord)
         settleGaps()
     }
@@ -85,10 +90,7 @@ struct SuperblockScan {
         largestSequence = max(largestSequence, header.sequence)
         end = header.place.offset + header.length
         uncovered.append((header, key))
-        // A marker, a void record without payload, vouches for itself too: nothing of it needs to be compared.
-        let isMarker = header.kind == .void && header.payloadLength == 0
-        let vouchesForItself = isMarker && header.durableOffset == header.place.offset
-        announcedEnd = max(announcedEnd, vouchesForItself ? end : header.durableOffset)
+        announcedEnd = max(announcedEnd, isSealed && header.isMarker ? end : header.durableOffset)
         guard let last = uncovered.lastIndex(where: { $0.header.place.offset + $0.header.length <= announcedEnd })
         else { return }
         for (header, key) in uncovered[...last] { if let key { onRecord(header, key) } }
@@ -102,6 +104,7 @@ struct SuperblockScan {
             let isStillThere = try record(at: range.lowerBound)?.0 == header
             if isStillThere, header.kind == .void || superblock.payloadIsIntact(header) {
                 lastValid = max(lastValid, range.upperBound)
+                if header.isMarker { announcedEnd = max(announcedEnd, range.upperBound) }
                 if let key { onRecord(header, key) }
             } else {
                 gaps.append((range, CRC32C.checksum(mapped: superblock.payload(header)) != nil))
@@ -113,8 +116,10 @@ struct SuperblockScan {
 
     private mutating func settleGaps() {
         for (range, isReadable) in gaps.sorted(by: { $0.range.lowerBound < $1.range.lowerBound }) {
-            let isTooSmallForRecord = range.upperBound < end && range.count < RecordHeader.byteCount
-            if range.lowerBound < announcedEnd || !isReadable || isTooSmallForRecord {
+            // Between two records, where no record can have stood: the rest of a place that was given back after a
+            // write that failed, and still came to the disk, while what was written there next did not.
+            if isReadable, range.upperBound < end, range.count < RecordHeader.byteCount { continue }
+            if range.lowerBound < announcedEnd || !isReadable {
                 corrupt.append(range)
                 if range.lowerBound >= end { endIsUnreadable = true }
             } else if range.lowerBound < end {
@@ -158,4 +163,10 @@ struct SuperblockScan {
                 .filter { RecordHeader.mayBegin(bytes, at: $0) }.map { block.lowerBound + $0 }
         }
     }
+}
+
+extension RecordHeader {
+    /// A void record without payload that says that all before it is durable: it vouches for itself too, since nothing
+    /// of it needs to be compared.
+    fileprivate var isMarker: Bool { kind == .void && payloadLength == 0 && durableOffset == place.offset }
 }
