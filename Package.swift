@@ -99,6 +99,11 @@ let package = Package(
 
         // Simulation: a disk that fails on request, and the store upon it.
         module("SimulatedDisk", in: "Simulator/Disk", ["Base", "ChunkStore"]),
+        module(
+            "StoreSimulator", in: "Simulator/Store", ["Base", "Digests", "ChunkPaxos", "ChunkStore", "SimulatedDisk"]),
+        .executableTarget(
+            name: "simulate-store", dependencies: ["Base", "StoreSimulator"], path: "Sources/Simulator/simulate-store",
+            swiftSettings: settings),
 
         // The product
         .executableTarget(
