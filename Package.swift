@@ -125,6 +125,7 @@ let package = Package(
         tests("ChunkPaxos", ["Base", "ChunkPaxos"]),
         tests("Placement", ["Base", "Placement"]),
         tests("ChunkStore", ["Base", "Digests", "ChunkPaxos", "ChunkStore", "SimulatedDisk"]),
+        tests("StoreSimulator", ["ChunkStore", "StoreSimulator"]),
         tests("Catalog", ["Base", "ChunkPaxos", "Placement", "Catalog", "CatalogSQLite"]),
         tests("Media", ["Base", "Processes", "Media"]),
         tests(

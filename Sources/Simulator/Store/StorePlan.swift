@@ -2,6 +2,7 @@ import Base
 import ChunkPaxos
 import ChunkStore
 import SimulatedDisk
+import Synchronization
 
 /// What a run is made of: everything that its seed decides before it begins, and the odds of everything else.
 package struct StorePlan: Sendable {
@@ -41,6 +42,11 @@ package struct StorePlan: Sendable {
         options.superblockBytesMax = random.pick([0, 24, 48]) * ByteCount.kibibyte
         options.preallocationBytesMax = random.pick([1, 4, 16]) * ByteCount.kibibyte
         options.steps = steps
+        options.time = StoppedClock()
+        let source = Locked(SplitMix(seed: random.next()))
+        options.randomBytes = { count in
+            source.withLock { source in (0..<count).map { _ in UInt8(truncatingIfNeeded: source.next()) } }
+        }
         return options
     }
 
@@ -63,6 +69,11 @@ package struct StorePlan: Sendable {
     private static func ballot(_ random: inout SplitMix) -> Ballot {
         Ballot(round: UInt32(random.below(random.oneIn(2) ? 3 : 1000)), proposer: UInt64(1 + random.below(2)))
     }
+}
+
+/// Time does not pass in a simulation: nothing that the store promises depends on it.
+private struct StoppedClock: TimeSource {
+    func now() -> Timestamp { Timestamp(nanoseconds: 1_700_000_000_000_000_000) }
 }
 
 /// What fails in one life of the store besides the power.

@@ -1,5 +1,6 @@
 import Base
 import ChunkPaxos
+import Digests
 import Dispatch
 import Synchronization
 
@@ -22,8 +23,14 @@ package final class ChunkStore: Sendable {
         /// How long after the last write a record says that everything before it is durable.
         package var markerDelay: DispatchTimeInterval = .seconds(1)
         package var time: any TimeSource = SystemTime()
+        /// Where the store's identity and the salts of its files come from. Nobody may guess them.
+        package var randomBytes: @Sendable (_ count: Int) -> [UInt8] = SecureRandom.bytes
         /// Takes the place of the store's threads. What waits there when the store is closed is done then.
         package var steps: StepQueue?
+        #if DEBUG
+            /// What is wrong with the store, on purpose.
+            package var defect: Defect?
+        #endif
 
         package init() {}
     }

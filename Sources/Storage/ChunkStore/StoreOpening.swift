@@ -101,7 +101,7 @@ struct StoreOpening {
                 throw unreadable("there are superblocks but no store.id; restore it, or move the superblocks away")
             }
         }
-        let store = StoreID.random()
+        let store = StoreID(bytes: options.randomBytes(16))
         let superblock = try files.create(1, store: store)
         try writeIdentity(store)
         return Opened(

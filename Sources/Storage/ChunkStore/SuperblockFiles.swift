@@ -38,13 +38,13 @@ struct SuperblockFiles {
         let file = try fileSystem.open(path(number), creating: false)
         let header = try readHeader(number, file)
         let mapping = try file.map(byteCount: max(try file.size(), capacity))
-        return (Superblock(number: number, salt: header.salt, file: file, mapping: mapping), header.store)
+        return (superblock(number, header, file, mapping), header.store)
     }
 
     /// A new, empty superblock: complete and durable under another name before it gets its own.
     func create(_ number: UInt32, store: StoreID) throws(FileSystemError) -> Superblock {
-        let header = SuperblockHeader(
-            number: number, store: store, createdAt: options.time.now(), salt: SecureRandom.word())
+        let salt = options.randomBytes(8).withUnsafeBytes { $0.littleEndian(UInt64.self, at: 0) }
+        let header = SuperblockHeader(number: number, store: store, createdAt: options.time.now(), salt: salt)
         let temporary = path(number) + Self.temporarySuffix
         let file = try fileSystem.open(temporary, creating: true)
         try file.truncate(to: 0)
@@ -53,7 +53,15 @@ struct SuperblockFiles {
         try fileSystem.rename(temporary, to: path(number))
         try fileSystem.syncDirectory(folder)
         let mapping = try file.map(byteCount: capacity)
-        return Superblock(number: number, salt: header.salt, file: file, mapping: mapping)
+        return superblock(number, header, file, mapping)
+    }
+
+    private func superblock(
+        _ number: UInt32, _ header: SuperblockHeader, _ file: any StoreFile, _ mapping: any FileMapping
+    ) -> Superblock {
+        Superblock(
+            number: number, salt: header.salt, file: file, mapping: mapping,
+            checksPayloads: !options.has(.skipsPayloadCRC))
     }
 
     /// Whether the file has room for no record: left over from a store that was never finished.
