@@ -72,6 +72,7 @@ struct ConsensusTests {
         _ = try await second.put(chunkID("b"), content)
         second.close()
         system.corrupt(firstSuperblock, at: end, with: [~system.contents(firstSuperblock)[end]])
+        try system.remove(checkpointPath)
 
         let store = try openMemory(system)
         #expect(store.statistics.corruptRecords == 1)
@@ -159,6 +160,7 @@ struct ConsensusTests {
         let system = FaultyFileSystem()
         let store = try openMemory(system)
         let id = store.id
+        #expect(store.acceptorID.description == id.description)
         store.close()
         #expect(try openMemory(system).id == id)
         #expect(try openMemory(FaultyFileSystem()).id != id)

@@ -22,13 +22,24 @@ func bytes(_ count: Int, seed: UInt64) -> [UInt8] {
 }
 
 extension ChunkStore.Options {
-    /// Small superblocks, no marker by itself.
+    /// Small superblocks; no marker, compaction or checkpoint by itself.
     static var small: ChunkStore.Options {
         var options = ChunkStore.Options()
         options.superblockBytesMax = 64 * 1024
         options.chunkBytesMax = 16 * 1024
         options.preallocationBytesMax = 16 * 1024
         options.markerDelay = .seconds(3600)
+        options.maintainsItself = false
+        options.compactionBytesMin = 4096
+        options.reserveBytes = 0
+        return options
+    }
+
+    /// Superblocks of a few records.
+    static var tiny: ChunkStore.Options {
+        var options = small
+        options.superblockBytesMax = 24 * 1024
+        options.chunkBytesMax = 8 * 1024
         return options
     }
 }
@@ -39,10 +50,20 @@ func openMemory(_ system: FaultyFileSystem, _ options: ChunkStore.Options = .sma
     try ChunkStore(directory: "/store", options: options, fileSystem: system)
 }
 
+let checkpointPath = "/store/checkpoint"
 let firstSuperblock = "/store/superblocks/000001.vsb"
 
 extension ChunkStore {
     func content(_ id: ChunkID) throws(ChunkStoreError) -> [UInt8]? { try read(id).map { Array($0.bytes.bytes) } }
+}
+
+/// Runs `body` on a thread of its own: the few that tests and tasks share would all be taken by work that waits for them.
+func onThread(_ group: DispatchGroup, _ body: @escaping @Sendable () -> Void) {
+    group.enter()
+    Thread.detachNewThread {
+        body()
+        group.leave()
+    }
 }
 
 /// A directory that goes when the test lets go of it.

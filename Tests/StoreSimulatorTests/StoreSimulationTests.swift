@@ -14,6 +14,7 @@ struct StoreSimulationTests {
         #expect(failure == nil, "seed \(failure?.seed ?? 0) \(failure?.report.violation ?? "")")
         #expect(search.total.acknowledged > Self.crashPoints / 10, "the runs must get somewhere")
         #expect(search.total.damages > Self.crashPoints / 50)
+        #expect(search.total.compactions > 5 && search.total.checkpointOpenings > Self.crashPoints / 10)
     }
 
     @Test("a seed repeats a run to the step")
@@ -39,6 +40,13 @@ struct StoreSimulationTests {
         #expect(isCaught(plan))
     }
 
+    @Test("a compaction that removes the old file before its copies are durable is caught")
+    func removesTooEarly() {
+        var plan = StorePlan()
+        plan.disk = .pretendsSynchronizationOfCopies
+        #expect(isCaught(plan))
+    }
+
     #if DEBUG
         @Test("a store that is broken is caught", arguments: Defect.allCases)
         func defect(_ defect: Defect) {
@@ -48,7 +56,8 @@ struct StoreSimulationTests {
         }
     #endif
 
+    /// The search ends at the first run that fails, so that looking far costs nothing.
     private func isCaught(_ plan: StorePlan) -> Bool {
-        StoreSearch(firstSeed: 1, crashPointsMin: Self.crashPoints, plan: plan).run() != nil
+        StoreSearch(firstSeed: 1, crashPointsMin: 20 * Self.crashPoints, plan: plan).run() != nil
     }
 }

@@ -17,6 +17,7 @@ private final class FakeNodes: ChunkNodes {
         var behaviour: [NodeID: Behaviour] = [:]
         var stored: [NodeID: [ChunkID: [UInt8]]] = [:]
         var values: [ChunkID: Set<ChunkValue>] = [:]
+        var ballots: [ChunkID: Set<Ballot?>] = [:]
         var commits: [ChunkID: [CommitRequest]] = [:]
         var commitFailures = 0
         var puts = 0
@@ -24,10 +25,11 @@ private final class FakeNodes: ChunkNodes {
 
     let state = Locked(State())
 
-    func put(_ id: ChunkID, _ bytes: [UInt8], ballot: Ballot, value: ChunkValue, on node: GroupMember) async throws {
+    func put(_ id: ChunkID, _ bytes: [UInt8], ballot: Ballot?, value: ChunkValue, on node: GroupMember) async throws {
         let behaviour = state.withLock { state in
             state.puts += 1
             state.values[id, default: []].insert(value)
+            state.ballots[id, default: []].insert(ballot)
             return state.behaviour[node.nodeId] ?? .good
         }
         switch behaviour {
@@ -64,14 +66,16 @@ private final class FakeNodes: ChunkNodes {
 
     private var patience: PlacementGroupSink.Patience {
         var patience = PlacementGroupSink.Patience()
-        patience.straggler = .milliseconds(20)
+        // What a test does not make fail has all the time of a busy machine.
+        patience.straggler = .seconds(600)
         patience.majority = Retry(first: .milliseconds(1), total: .milliseconds(200))
         patience.metadata = Retry(first: .milliseconds(1), total: .seconds(600))
+        patience.mending = .seconds(600)
         return patience
     }
 
-    private func sink(_ time: any TimeSource = SystemTime()) -> PlacementGroupSink {
-        PlacementGroupSink(video: video, nodes: nodes, health: SharedNodeHealth(time: time), patience: patience)
+    private func sink() -> PlacementGroupSink {
+        PlacementGroupSink(video: video, isCreator: true, nodes: nodes, health: SharedNodeHealth(), patience: patience)
     }
 
     private func chunk(_ sequence: Int) -> OutgoingChunk {
@@ -99,13 +103,31 @@ private final class FakeNodes: ChunkNodes {
         let values = try #require(nodes.state.withLock { $0.values[id(0)] })
         #expect(values.count == 1)
         #expect(values.first?.nodes == MemoryCatalog.group.nodes.map(\.nodeId))
+        #expect(nodes.state.withLock { $0.ballots[id(0)] } == [video.ballot])
+    }
+
+    @Test("who may not be the creator any more proposes nothing under ballot 0, when it mends neither")
+    func notTheCreator() async throws {
+        nodes.set(2, .refusing)
+        let sink = PlacementGroupSink(
+            video: video, isCreator: false, nodes: nodes, health: SharedNodeHealth(), patience: patience)
+        try await sink.store(chunk(0))
+        nodes.set(2, .good)
+        await sink.mend()
+        #expect(holders(0) == 3)
+        #expect(nodes.state.withLock { $0.ballots[id(0)] } == [nil])
+        #expect(nodes.state.withLock { $0.commits[id(0)]?.count } == 2)
     }
 
     @Test("a node that refuses or hangs does not stop a chunk, and is left alone after some failures")
     func oneAway() async throws {
         for behaviour in [FakeNodes.Behaviour.refusing, .hanging] {
             nodes.set(2, behaviour)
-            let sink = sink(FixedTime())
+            var patience = patience
+            patience.straggler = .milliseconds(20)
+            let sink = PlacementGroupSink(
+                video: video, isCreator: true, nodes: nodes, health: SharedNodeHealth(time: FixedTime()),
+                patience: patience)
             for sequence in 0..<6 { try await sink.store(chunk(sequence)) }
             for sequence in 0..<6 { #expect(holders(sequence) == 2) }
             let commits = nodes.state.withLock { $0.commits }
@@ -125,7 +147,8 @@ private final class FakeNodes: ChunkNodes {
         nodes.set(2, .refusing)
         var patient = patience
         patient.majority = Retry(first: .milliseconds(5), last: .milliseconds(50), total: .seconds(600))
-        let sink = PlacementGroupSink(video: video, nodes: nodes, health: SharedNodeHealth(), patience: patient)
+        let sink = PlacementGroupSink(
+            video: video, isCreator: true, nodes: nodes, health: SharedNodeHealth(), patience: patient)
         let storing = Task { try await sink.store(chunk(0)) }
         try await until("it was tried several times") { nodes.state.withLock { $0.puts } > 6 }
         nodes.set(1, .good)

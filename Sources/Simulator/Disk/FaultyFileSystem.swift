@@ -116,6 +116,11 @@ package final class FaultyFileSystem: FileSystem {
         return isFree ? HeldLock(path: path, system: self) : nil
     }
 
+    /// Known when ``Faults/freeBytes`` is.
+    package func space(in directory: String) -> DiskSpace? {
+        state.withLock { $0.faults.freeBytes }.map { DiskSpace(freeBytes: $0, totalBytes: ByteCount.gibibyte) }
+    }
+
     fileprivate func unlock(_ path: String) { state.withLock { _ = $0.locked.remove(path) } }
 }
 

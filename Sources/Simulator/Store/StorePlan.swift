@@ -9,7 +9,7 @@ package struct StorePlan: Sendable {
     /// Times that the store is opened.
     package var lives = 3
     /// Things that are done to the store in a life.
-    package var actionsMax = 60
+    package var actionsMax = 90
     /// Different ways of damage that are tried on the disk at the end.
     package var damages = 6
     /// The disk claims that what it was asked to synchronize is durable.
@@ -25,6 +25,8 @@ package struct StorePlan: Sendable {
         case pretendsSynchronization
         /// As a store that ignores that a synchronization failed.
         case hidesFailedSynchronization
+        /// As a compaction that removes the old file before the new copies are durable.
+        case pretendsSynchronizationOfCopies
     }
 
     static let ids = (0..<7).map { number in
@@ -41,6 +43,9 @@ package struct StorePlan: Sendable {
         options.chunkBytesMax = SimulatedContent.bytesMax
         options.superblockBytesMax = random.pick([0, 24, 48]) * ByteCount.kibibyte
         options.preallocationBytesMax = random.pick([1, 4, 16]) * ByteCount.kibibyte
+        options.compactionLivePercent = random.pick([50, 80])
+        options.compactionBytesMin = ByteCount.kibibyte
+        options.maintainsItself = false
         options.steps = steps
         options.time = StoppedClock()
         let source = Locked(SplitMix(seed: random.next()))
@@ -52,7 +57,8 @@ package struct StorePlan: Sendable {
 
     static func change(_ random: inout SplitMix) -> ChunkModel.Change {
         // Few contents, so that the same bytes come again.
-        let content = SimulatedContent(number: random.oneIn(3) ? random.below(SimulatedContent.count) : random.below(2))
+        let content = SimulatedContent(
+            number: random.oneIn(3) ? random.below(SimulatedContent.count) : random.pick([0, 17]))
         switch random.below(12) {
         case 0..<5: return .put(content, nil)
         case 5..<7: return .put(content, accepted(content, &random))

@@ -9,6 +9,8 @@ package final class StoreSearch: Sendable {
         package var crashPoints = 0
         package var damages = 0
         package var acknowledged = 0
+        package var compactions = 0
+        package var checkpointOpenings = 0
     }
 
     package struct Failure: Sendable {
@@ -71,6 +73,8 @@ package final class StoreSearch: Sendable {
             state.total.crashPoints += report.crashPoints
             state.total.damages += report.damages
             state.total.acknowledged += report.acknowledged
+            state.total.compactions += report.compactions
+            state.total.checkpointOpenings += report.checkpointOpenings
             if report.violation != nil { state.failedSeed = min(state.failedSeed ?? seed, seed) }
             return state.total.crashPoints / tenth > tenthsBefore ? state.total : nil
         }

@@ -7,11 +7,15 @@ import SimulatedDisk
 extension StoreSimulation {
     /// One thing, whatever comes.
     func act() {
-        switch random.below(20) {
-        case 0..<11: change()
-        case 11..<17: isStepping ? change() : step()
-        case 17..<19: read()
-        default: isStepping || depth > 0 ? read() : fallQuiet()
+        switch random.below(25) {
+        case 0..<12: change()
+        case 12..<19: isStepping ? change() : step()
+        case 19..<21: read()
+        // What happens on the store's own threads does not happen inside a change.
+        case _ where isStepping || depth > 0: read()
+        case 21: alone("quiet") { $0.writeIdleMarker() }
+        case 22..<24: compact()
+        default: alone("checkpoint", keepUp { try $0.checkpoint() })
         }
     }
 
@@ -82,21 +86,38 @@ extension StoreSimulation {
     /// Lets the store's own work go on: a group is committed, or a change goes on that had to wait.
     private func step() {
         guard steps.count > 0 else { return }
+        let index = random.below(steps.count)
+        alone("step") { [steps] _ in steps.run(index) }
+    }
+
+    /// Does what one thread of the store does at a time.
+    private func alone(_ name: String, _ work: (ChunkStore) -> Void) {
+        guard let store else { return }
+        trace(name)
         isStepping = true
-        trace("step")
         depth += 1
-        steps.run(random.below(steps.count))
+        work(store)
         depth -= 1
         isStepping = false
     }
 
-    private func fallQuiet() {
-        isStepping = true
-        trace("quiet")
-        depth += 1
-        store?.writeIdleMarker()
-        depth -= 1
-        isStepping = false
+    private func compact() {
+        isCompacting = true
+        alone("compact", keepUp { [self] in report.compactions += try $0.compact().superblocksRemoved })
+        isCompacting = false
+        keepCheckpoint()
+    }
+
+    /// Upkeep may fail for the disk's sake only.
+    private func keepUp(_ work: @escaping (ChunkStore) throws -> Void) -> (ChunkStore) -> Void {
+        { [self] store in
+            do {
+                try work(store)
+            } catch {
+                trace("upkeep fails: \(error)")
+                if !faults.haveStruck { fail("upkeep fails without a reason: \(error)") }
+            }
+        }
     }
 
     private func read() {

@@ -20,6 +20,7 @@ extension StoreSimulation {
     private func outcome(_ step: DiskStep) -> DiskOutcome {
         let isOfRecords = step.operation == .synchronize && step.path.hasSuffix(".vsb")
         if isOfRecords, plan.disk == .pretendsSynchronization { return .pretended }
+        if isOfRecords, isCompacting, plan.disk == .pretendsSynchronizationOfCopies { return .pretended }
         let outcome = faults.outcome(step, &random)
         guard isOfRecords, outcome != .done else { return outcome }
         if plan.disk == .hidesFailedSynchronization { return .failedSilently }
@@ -30,7 +31,7 @@ extension StoreSimulation {
     /// What other threads do meanwhile. Only where the store holds no lock: records are written and synchronized
     /// without one, the log is made longer under one.
     private func overlap(_ step: DiskStep) {
-        guard store != nil, depth > 0, depth < 3, step.path.hasSuffix(".vsb"), random.oneIn(8) else { return }
+        guard store != nil, depth > 0, depth < 3, !step.path.hasSuffix(".vsb.new"), random.oneIn(8) else { return }
         switch step.operation {
         case .write, .synchronize: act()
         default: break
@@ -41,9 +42,12 @@ extension StoreSimulation {
     func checkCrash() {
         var random = SplitMix(seed: seed &+ UInt64(report.crashPoints) &* 0x9e37_79b9_7f4a_7c15)
         let image = disk.afterCrash(seed: random.next())
+        // The log alone must say the same.
+        if random.oneIn(3) { try? image.remove(SimulatedPaths.checkpoint) }
         guard let store = open(image, &random) else { return }
         if let identity, identity != store.id { return fail("after a crash the store is another") }
         if store.statistics.corruptRecords > 0 { return fail("a crash is taken for damage") }
+        if store.statistics.openingMode == .checkpoint { report.checkpointOpenings += 1 }
         guard let states = observeAll(store) else { return }
         for (index, state) in states.enumerated() where !models[index].possible.contains(state) {
             return fail("after a crash " + mismatch(StorePlan.ids[index], models[index], state))

@@ -34,24 +34,52 @@ extension StoreSimulation {
     /// Damages one place; says which and how.
     private func damage(_ image: FaultyFileSystem) -> String {
         let superblocks = image.paths.filter { $0.hasSuffix(".vsb") }
-        let path = random.oneIn(12) ? "\(SimulatedPaths.directory)/store.id" : random.pick(superblocks)
-        let size = image.contents(path).count
-        let other = random.pick(superblocks)
-        switch random.below(6) {
-        case 0 where path.hasSuffix(".vsb"):
-            let page = random.below((size + 4095) / 4096)
-            image.makeUnreadable(path, page: page)
-            return "page \(page) of \(path) cannot be read"
-        case 1 where path.hasSuffix(".vsb"):
-            let sector = random.below((size + 511) / 512)
-            let source = random.below((image.contents(other).count + 511) / 512)
-            image.misdirect(path, sector: sector, from: other, sector: source)
-            return "sector \(sector) of \(path) reads as sector \(source) of \(other)"
-        default:
-            let (offset, bit) = (random.below(size), random.below(8))
-            image.flipBit(path, at: offset, bit: bit)
-            return "bit \(bit) of byte \(offset) of \(path) is flipped"
+        let path = random.pick(superblocks)
+        switch random.below(16) {
+        case 0..<2: return makeUnreadable(path, image)
+        case 2..<4: return misdirect(path, from: random.pick(superblocks), image)
+        case 4: return shorten(path, image)
+        case 5:
+            try? image.remove(path)
+            return "\(path) is gone"
+        case 6: return bringBackCheckpoint(image)
+        case 7: return flipBit(SimulatedPaths.identity, image)
+        case 8..<10: return flipBit(SimulatedPaths.checkpoint, image)
+        default: return flipBit(path, image)
         }
+    }
+
+    private func flipBit(_ path: String, _ image: FaultyFileSystem) -> String {
+        let (offset, bit) = (random.below(image.contents(path).count), random.below(8))
+        image.flipBit(path, at: offset, bit: bit)
+        return "bit \(bit) of byte \(offset) of \(path) is flipped"
+    }
+
+    private func makeUnreadable(_ path: String, _ image: FaultyFileSystem) -> String {
+        let page = random.below((image.contents(path).count + 4095) / 4096)
+        image.makeUnreadable(path, page: page)
+        return "page \(page) of \(path) cannot be read"
+    }
+
+    private func misdirect(_ path: String, from other: String, _ image: FaultyFileSystem) -> String {
+        let sector = random.below((image.contents(path).count + 511) / 512)
+        let source = random.below((image.contents(other).count + 511) / 512)
+        image.misdirect(path, sector: sector, from: other, sector: source)
+        return "sector \(sector) of \(path) reads as sector \(source) of \(other)"
+    }
+
+    private func shorten(_ path: String, _ image: FaultyFileSystem) -> String {
+        let contents = image.contents(path)
+        // At a record's end as often as anywhere: that looks most like a file that was never longer.
+        let length = random.below(contents.count / 64 + 1) * 64 + (random.oneIn(2) ? 0 : random.below(64))
+        image.setContents(path, Array(contents.prefix(length)))
+        return "\(path) is cut to \(min(length, contents.count)) of \(contents.count) bytes"
+    }
+
+    private func bringBackCheckpoint(_ image: FaultyFileSystem) -> String {
+        let number = random.below(max(1, oldCheckpoints.count))
+        image.setContents(SimulatedPaths.checkpoint, oldCheckpoints.isEmpty ? [] : oldCheckpoints[number])
+        return "checkpoint \(number) of \(oldCheckpoints.count) is back"
     }
 
     private func checkDamaged(_ image: FaultyFileSystem) {

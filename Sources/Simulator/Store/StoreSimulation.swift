@@ -17,6 +17,10 @@ package final class StoreSimulation: @unchecked Sendable {
         package var crashPoints = 0
         package var damages = 0
         package var acknowledged = 0
+        /// Superblocks that compaction emptied.
+        package var compactions = 0
+        /// Openings after a crash that a checkpoint shortened.
+        package var checkpointOpenings = 0
         /// The first thing that is wrong, after which the run ends.
         package var violation: String?
         /// What happened; empty when it was not asked for.
@@ -43,6 +47,9 @@ package final class StoreSimulation: @unchecked Sendable {
     var isStepping = true
     /// Answers are heard.
     var isAttentive = true
+    var isCompacting = false
+    /// Checkpoints as they once were.
+    var oldCheckpoints: [[UInt8]] = []
     /// How many changes stand inside each other's steps.
     var depth = 0
 
@@ -125,6 +132,13 @@ package final class StoreSimulation: @unchecked Sendable {
         store?.close()
         store = nil
         disk.watch(nil)
+        keepCheckpoint()
+    }
+
+    /// An old checkpoint may come back one day.
+    func keepCheckpoint() {
+        let checkpoint = disk.contents(SimulatedPaths.checkpoint)
+        if !checkpoint.isEmpty, oldCheckpoints.last != checkpoint { oldCheckpoints.append(checkpoint) }
     }
 
     /// The process ends in the middle of everything. `rest` makes the disk that the next one finds.
@@ -143,4 +157,6 @@ package final class StoreSimulation: @unchecked Sendable {
 
 enum SimulatedPaths {
     static let directory = "/store"
+    static let identity = directory + "/store.id"
+    static let checkpoint = directory + "/checkpoint"
 }

@@ -48,7 +48,8 @@ struct SimulateStore {
         let seconds = Double(time.components.seconds) + Double(time.components.attoseconds) / 1e18
         let rate = Int(Double(total.crashPoints) / max(seconds, 0.001))
         return "\(total.crashPoints) crash points (\(rate)/s), \(total.damages) damaged disks, "
-            + "\(total.acknowledged) acknowledged changes, \(total.runs) runs"
+            + "\(total.acknowledged) acknowledged changes, \(total.compactions) compactions, "
+            + "\(total.checkpointOpenings) openings from a checkpoint, \(total.runs) runs"
     }
 }
 

@@ -107,7 +107,7 @@ extension ChunkStore {
         let metadata = acceptor.accepted?.value ?? []
         let idLength = id.description.utf8.count
         let length = RecordHeader.length(idLength: idLength, metadataLength: metadata.count, payloadLength: 0)
-        let reservation = try reserve(length)
+        let reservation = try reserve(length, for: .upkeep)
         let header = RecordHeader(
             kind: kind, idLength: idLength, metadataLength: metadata.count, payloadLength: 0,
             sequence: reservation.sequence, durableOffset: reservation.durableOffset, storedAt: options.time.now(),
@@ -131,31 +131,54 @@ extension ChunkStore {
 extension ChunkStore.State {
     /// A chunk record counts, in place of an earlier one.
     mutating func publishChunk(_ entry: IndexEntry, over current: ChunkStore.Current, bearsState: Bool) {
-        if let old = current.chunk?.entry {
-            chunks.replace(old, with: entry)
-            statistics.chunkBytes -= Int(old.payloadLength)
+        if let old = current.chunk {
+            chunks.replace(old.entry, with: entry)
+            usages.onUnnamed(old.entry, sequence: old.header.sequence)
+            statistics.chunkBytes -= Int(old.entry.payloadLength)
         } else {
             chunks.insert(entry)
         }
+        usages.onNamed(entry)
         statistics.chunkBytes += Int(entry.payloadLength)
-        if bearsState, let old = current.state?.entry { acceptors.remove(old) }
+        guard bearsState, let old = current.state else { return }
+        acceptors.remove(old.entry)
+        usages.onUnnamed(old.entry, sequence: old.header.sequence)
     }
 
     /// The chunk is gone; its acceptor's state, if there is any, lives on in the tombstone.
     mutating func publishTombstone(_ entry: IndexEntry, over current: ChunkStore.Current, bearsState: Bool) {
-        if let old = current.chunk?.entry {
-            chunks.remove(old)
-            statistics.chunkBytes -= Int(old.payloadLength)
+        // The tombstone's own sequence is no higher, which is all that matters.
+        usages.onTombstone(entry, sequence: nextSequence - 1)
+        if let old = current.chunk {
+            chunks.remove(old.entry)
+            usages.onUnnamed(old.entry, sequence: old.header.sequence)
+            statistics.chunkBytes -= Int(old.entry.payloadLength)
         }
         if bearsState { publishAcceptor(entry, over: current) }
     }
 
     mutating func publishAcceptor(_ entry: IndexEntry, over current: ChunkStore.Current) {
-        if let old = current.state?.entry {
-            acceptors.replace(old, with: entry)
+        if let old = current.state {
+            acceptors.replace(old.entry, with: entry)
+            usages.onUnnamed(old.entry, sequence: old.header.sequence)
         } else {
             acceptors.insert(entry)
         }
+        usages.onNamed(entry)
+    }
+
+    /// Compaction made a copy of a record, and the copy is what counts from now on.
+    mutating func publishMove(of old: IndexEntry, to new: IndexEntry, sequence: UInt64) {
+        if new.isTombstone { usages.onTombstone(new, sequence: sequence) }
+        guard names(old) else { return }
+        if old.isChunk { chunks.replace(old, with: new) } else { acceptors.replace(old, with: new) }
+        usages.onUnnamed(old, sequence: sequence)
+        usages.onNamed(new)
+    }
+
+    /// Whether an index names that record.
+    func names(_ entry: IndexEntry) -> Bool {
+        entry.isChunk ? chunks.contains(entry) : acceptors.contains(entry)
     }
 
     mutating func forgetCorrupt(_ id: ChunkID) {

@@ -9,7 +9,8 @@ import Synchronization
 /// Invariants:
 /// - The index names only durable records. Whoever finds a chunk in it may acknowledge it.
 /// - Changes to one id happen one after the other (``claim(_:_:)``); different ids do not wait for each other.
-/// - No lock is held over I/O, but for `growth`, which only writers take that need the next stretch of disk.
+/// - No lock is held over I/O, but for `growth`, which only writers take that need the next stretch of disk, and
+///   `maintenance`, which only compaction and checkpoints take.
 /// - After a failed synchronization nothing is written any more.
 package final class ChunkStore: Sendable {
     package struct Options: Sendable {
@@ -22,6 +23,17 @@ package final class ChunkStore: Sendable {
         package var writersMax = 256
         /// How long after the last write a record says that everything before it is durable.
         package var markerDelay: DispatchTimeInterval = .seconds(1)
+        /// Below this share of bytes that are still needed, a superblock's rest moves on and its file goes.
+        package var compactionLivePercent = 50
+        /// As few bytes to be won are not worth beginning the next superblock for.
+        package var compactionBytesMin = ByteCount.mebibyte
+        /// How fast compaction copies when nobody waits for it.
+        package var compactionBytesPerSecond = 64 * ByteCount.mebibyte
+        /// Disk space that chunks may not take: with it, a full node can still delete and compact. nil means what the
+        /// rest of one superblock may need, but no more than a fiftieth of the disk.
+        package var reserveBytes: Int?
+        /// Whether compaction and checkpoints happen by themselves, and not only when they are called for.
+        package var maintainsItself = true
         package var time: any TimeSource = SystemTime()
         /// Where the store's identity and the salts of its files come from. Nobody may guess them.
         package var randomBytes: @Sendable (_ count: Int) -> [UInt8] = SecureRandom.bytes
@@ -38,12 +50,15 @@ package final class ChunkStore: Sendable {
     struct State: ~Copyable {
         var chunks: ChunkIndex
         var acceptors: ChunkIndex
+        var usages: SuperblockUsages
         var superblocks: [UInt32: Superblock]
         /// The superblock that is written to.
         var activeNumber: UInt32
         /// Of the active superblock, and of those before it that are not closed yet.
         var tails: [UInt32: LogTail]
         var nextSequence: UInt64
+        /// Superblocks that are missing though nothing says that they were removed.
+        var lostNumbers: [UInt32]
         /// Holes that a failed write left and that no void record fills yet.
         var holes: [Hole] = []
         var claims: [IndexKey: [@Sendable () -> Void]] = [:]
@@ -59,6 +74,8 @@ package final class ChunkStore: Sendable {
 
     /// Changes that may wait for another change to the same id.
     static let queuedChangesMax = 256
+    /// A record up to this size stays in the page cache after it was written.
+    static let cachedRecordBytesMax = 64 * ByteCount.kibibyte
     /// Corrupt chunks that are named; more are only counted.
     static let corruptIDsMax = 1000
 
@@ -70,6 +87,8 @@ package final class ChunkStore: Sendable {
     let state: Locked<State>
     /// Held while the log gets more room: a longer file, or the next one.
     let growth = Locked(())
+    /// Held by compaction and checkpoints: one at a time.
+    let maintenance: Locked<Maintenance>
     let committer: GroupCommitter<Commit>
     let buffers: BufferPool
     /// Everything that was begun and is not settled.
@@ -89,8 +108,11 @@ package final class ChunkStore: Sendable {
         directory: String, options: Options = Options(), fileSystem: any FileSystem = LinuxFileSystem()
     ) throws(ChunkStoreError) {
         RecordHeader.assertLayout()
+        CheckpointFormat.assertLayout()
         let opening = StoreOpening(directory: directory, options: options, fileSystem: fileSystem)
+        let beganAt = ContinuousClock.now
         let opened = try opening.open()
+        let checkpointSequence = opened.log.checkpointSequence
         id = opened.store
         directoryLock = Locked(opened.lock)
         self.directory = directory
@@ -103,6 +125,9 @@ package final class ChunkStore: Sendable {
             buffersMax: options.writersMax)
         committer = GroupCommitter(steps: options.steps)
         state = Locked(opened.makeState())
+        let openingTime = ContinuousClock.now - beganAt
+        state.withLock { $0.statistics.openingSeconds = openingTime / .seconds(1) }
+        maintenance = Locked(Maintenance(checkpointSequence: checkpointSequence))
         committer.start(
             name: "vstack-commit", idleDelay: options.markerDelay,
             commit: { [weak self] in self?.commit($0) }, idle: { [weak self] in self?.writeIdleMarker() })
@@ -115,6 +140,10 @@ package final class ChunkStore: Sendable {
             var statistics = state.statistics
             statistics.chunkCount = state.chunks.count
             statistics.superblockCount = state.superblocks.count
+            for candidate in state.compactionCandidates {
+                statistics.liveBytes += candidate.neededBytes
+                statistics.deadBytes += candidate.usedBytes - candidate.neededBytes
+            }
             statistics.indexBytes = state.chunks.residentBytes + state.acceptors.residentBytes
             return statistics
         }
@@ -135,9 +164,12 @@ package final class ChunkStore: Sendable {
             return state.isClosed
         }
         guard !wasClosed else { return }
+        // A compaction under way ends at its next record.
+        maintenance.withLock { _ in }
         options.steps?.runAll()
         underWay.wait()
         closeTails()
+        checkpointAtEnd()
         committer.stop()
         directoryLock.withLock { $0 = nil }
     }

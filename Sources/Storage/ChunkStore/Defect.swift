@@ -3,6 +3,10 @@
 package enum Defect: Sendable, CaseIterable {
     /// Takes payloads for intact without comparing their CRC.
     case skipsPayloadCRC
+    /// Compaction takes tombstones for waste, though an older record of their chunk may stand somewhere else.
+    case dropsTombstones
+    /// Takes a checkpoint for true without comparing it with the superblocks that are there.
+    case trustsStaleCheckpoint
 }
 
 extension ChunkStore.Options {

@@ -56,6 +56,16 @@ package struct AcceptorOutcome: Hashable, Sendable {
     }
 }
 
+/// How a store came to know what it holds.
+package enum OpeningMode: String, Sendable {
+    /// There was nothing.
+    case created
+    /// From a checkpoint and what was written after it.
+    case checkpoint
+    /// By reading the whole log.
+    case scan
+}
+
 /// Figures of a store.
 package struct ChunkStoreStatistics: Hashable, Sendable {
     package internal(set) var chunkCount = 0
@@ -64,9 +74,23 @@ package struct ChunkStoreStatistics: Hashable, Sendable {
     package internal(set) var superblockCount = 0
     /// Memory that the index takes.
     package internal(set) var indexBytes = 0
-    /// Stretches of the log that opening found damaged, and their bytes.
+    /// Bytes of records that are needed, and of those that are not and that compaction may win back.
+    package internal(set) var liveBytes = 0
+    package internal(set) var deadBytes = 0
+    /// Superblocks that compaction removed since opening, and the bytes that it copied for that.
+    package internal(set) var compactions = 0
+    package internal(set) var compactionBytesMoved = 0
+    /// When the last checkpoint was written, and its size; nil when there is none.
+    package internal(set) var checkpointedAt: Timestamp?
+    package internal(set) var checkpointBytes = 0
+    /// How the store was opened, and how long that took.
+    package internal(set) var openingMode = OpeningMode.created
+    package internal(set) var openingSeconds = 0.0
+    /// Stretches of the log that are known to be damaged, and their bytes. A lost superblock counts as one.
     package internal(set) var corruptRecords = 0
     package internal(set) var corruptRecordBytes = 0
+    /// Superblocks that are missing though compaction did not remove them.
+    package internal(set) var lostSuperblocks = 0
     /// Unfinished writes that opening found and cleared away.
     package internal(set) var tornRecords = 0
     /// Chunks that failed their checksum when they were read.

@@ -12,7 +12,7 @@ final class Superblock: Sendable {
     private let checksPayloads: Bool
 
     init(
-        number: UInt32, salt: UInt64, file: any StoreFile, mapping: any FileMapping, checksPayloads: Bool = true
+        number: UInt32, salt: UInt64, file: any StoreFile, mapping: any FileMapping, checksPayloads: Bool
     ) {
         self.checksPayloads = checksPayloads
         self.number = number
@@ -63,6 +63,24 @@ final class Superblock: Sendable {
             let source = UnsafeRawBufferPointer(rebasing: mapping.bytes[offset..<offset + length])
             guard let base = copy.baseAddress, MappedMemory.copy(source, to: base) else { return nil }
             return body(UnsafeRawBufferPointer(copy))
+        }
+    }
+
+    /// The valid record at `offset`, and the key of the id that it is about; nil when there is none within `size`.
+    func record(at offset: Int, size: Int) throws(SuperblockScan.NewerVersion) -> (RecordHeader, IndexKey?)? {
+        guard offset + RecordHeader.byteCount <= size else { return nil }
+        let fixed = withHead(at: offset, length: RecordHeader.byteCount) { RecordHeader.headLength(of: $0) }
+        guard let headLength = fixed ?? nil, offset + headLength <= size else { return nil }
+        let decoded = withHead(at: offset, length: headLength) { head in
+            (
+                RecordHeader.decode(head, at: place(offset)),
+                RecordHeader.idBytes(in: head).map { IndexKey(idBytes: $0) }
+            )
+        }
+        switch decoded {
+        case (.header(let header), let key)? where offset + header.length <= size: return (header, key)
+        case (.newerVersion(let version), _)?: throw SuperblockScan.NewerVersion(version: version)
+        default: return nil
         }
     }
 

@@ -38,7 +38,13 @@ struct SuperblockFiles {
         let file = try fileSystem.open(path(number), creating: false)
         let header = try readHeader(number, file)
         let mapping = try file.map(byteCount: max(try file.size(), capacity))
-        return (superblock(number, header, file, mapping), header.store)
+        return (superblock(number, header.salt, file, mapping), header.store)
+    }
+
+    /// The same superblock with a mapping of its own: what was touched through the old one is let go with that.
+    func mappedAnew(_ superblock: Superblock) throws(FileSystemError) -> Superblock {
+        let mapping = try superblock.file.map(byteCount: max(try superblock.file.size(), capacity))
+        return self.superblock(superblock.number, superblock.salt, superblock.file, mapping)
     }
 
     /// A new, empty superblock: complete and durable under another name before it gets its own.
@@ -53,15 +59,32 @@ struct SuperblockFiles {
         try fileSystem.rename(temporary, to: path(number))
         try fileSystem.syncDirectory(folder)
         let mapping = try file.map(byteCount: capacity)
-        return superblock(number, header, file, mapping)
+        return superblock(number, header.salt, file, mapping)
     }
 
     private func superblock(
-        _ number: UInt32, _ header: SuperblockHeader, _ file: any StoreFile, _ mapping: any FileMapping
+        _ number: UInt32, _ salt: UInt64, _ file: any StoreFile, _ mapping: any FileMapping
     ) -> Superblock {
         Superblock(
-            number: number, salt: header.salt, file: file, mapping: mapping,
-            checksPayloads: !options.has(.skipsPayloadCRC))
+            number: number, salt: salt, file: file, mapping: mapping, checksPayloads: !options.has(.skipsPayloadCRC))
+    }
+
+    /// Gives the superblock's space back, durably. Whoever has it mapped keeps what is mapped.
+    func remove(_ number: UInt32) throws(FileSystemError) {
+        try fileSystem.remove(path(number))
+        try fileSystem.syncDirectory(folder)
+    }
+
+    /// Makes a file that lost its end as long as it was, and vouches for that, so that the log itself tells the loss.
+    func restoreLength(of number: UInt32, to end: Int) throws {
+        let (superblock, _) = try open(number)
+        guard try superblock.file.size() < end else { return }
+        try superblock.file.truncate(to: end)
+        try VoidRecord(
+            superblock: superblock, range: end..<end + RecordHeader.byteCount, sequence: 0, durableOffset: end,
+            storedAt: options.time.now()
+        ).write()
+        try superblock.file.synchronize()
     }
 
     /// Whether the file has room for no record: left over from a store that was never finished.

@@ -24,10 +24,14 @@ struct SuperblockScan {
     /// An unfinished write stands behind `end`.
     private(set) var hasTornEnd = false
     private(set) var largestSequence: UInt64 = 0
+    /// Where the last valid record begins; 0 when there is none.
+    private(set) var lastRecordOffset = 0
+    /// What removal records say is gone, and how many bytes they have.
+    private(set) var removed = RangeSet<UInt32>()
+    private(set) var removalBytes = 0
 
     private let superblock: Superblock
     private let size: Int
-    private let isSealed: Bool
     /// Valid heads whose payload no durable offset covers yet, in ascending order.
     private var uncovered: [(header: RecordHeader, key: IndexKey?)] = []
     private var gaps: [(range: Range<Int>, isReadable: Bool)] = []
@@ -38,21 +42,20 @@ struct SuperblockScan {
     }
 
     /// - Parameters:
-    ///   - isSealed: nothing is written behind the end any more. Where something will be, a marker there must be read
-    ///     from the disk too: what follows it will say that it was durable.
+    ///   - start: where a record begins, everything before which is known already and durable.
     ///   - settle: makes the file durable as it is and drops it from the cache from an offset on; called when there is
     ///     something that no record vouches for, before that is read again from the disk.
     ///   - onRecord: is called for every valid record that is about a chunk, in no promised order.
     init(
-        _ superblock: Superblock, size: Int, isSealed: Bool, settle: (_ offset: Int) throws -> Void,
-        onRecord: (RecordHeader, IndexKey) -> Void
+        _ superblock: Superblock, from start: Int = SuperblockHeader.recordsOffset, size: Int,
+        settle: (_ offset: Int) throws -> Void, onRecord: (RecordHeader, IndexKey) -> Void
     ) throws {
         self.superblock = superblock
-        self.isSealed = isSealed
         self.size = min(size, superblock.mapping.bytes.count)
-        var offset = SuperblockHeader.recordsOffset
+        (end, announcedEnd) = (start, start)
+        var offset = start
         while offset + RecordHeader.byteCount <= self.size {
-            if let (header, key) = try record(at: offset) {
+            if let (header, key) = try superblock.record(at: offset, size: self.size) {
                 take(header, key, onRecord)
                 offset += header.length
             } else {
@@ -67,45 +70,41 @@ struct SuperblockScan {
         settleGaps()
     }
 
-    private func record(at offset: Int) throws(NewerVersion) -> (RecordHeader, IndexKey?)? {
-        let fixed = superblock.withHead(at: offset, length: RecordHeader.byteCount) { RecordHeader.headLength(of: $0) }
-        guard let headLength = fixed ?? nil, offset + headLength <= size else { return nil }
-        let decoded = superblock.withHead(at: offset, length: headLength) { head in
-            (RecordHeader.decode(head, at: superblock.place(offset)), Self.key(head))
-        }
-        switch decoded {
-        case (.header(let header), let key)? where offset + header.length <= size: return (header, key)
-        case (.newerVersion(let version), _)?: throw NewerVersion(version: version)
-        default: return nil
-        }
-    }
-
-    private static func key(_ head: UnsafeRawBufferPointer) -> IndexKey? {
-        RecordHeader.idBytes(in: head).map { IndexKey(idBytes: $0) }
-    }
-
     private mutating func take(
         _ header: RecordHeader, _ key: IndexKey?, _ onRecord: (RecordHeader, IndexKey) -> Void
     ) {
         largestSequence = max(largestSequence, header.sequence)
         end = header.place.offset + header.length
         uncovered.append((header, key))
-        announcedEnd = max(announcedEnd, isSealed && header.isMarker ? end : header.durableOffset)
+        announcedEnd = max(announcedEnd, header.durableOffset)
         guard let last = uncovered.lastIndex(where: { $0.header.place.offset + $0.header.length <= announcedEnd })
         else { return }
-        for (header, key) in uncovered[...last] { if let key { onRecord(header, key) } }
+        for (header, key) in uncovered[...last] { emit(header, key, onRecord) }
         uncovered.removeSubrange(...last)
+    }
+
+    /// The record counts.
+    private mutating func emit(_ header: RecordHeader, _ key: IndexKey?, _ onRecord: (RecordHeader, IndexKey) -> Void) {
+        lastRecordOffset = max(lastRecordOffset, header.place.offset)
+        if header.kind == .removal {
+            removed.formUnion(superblock.removedNumbers(header))
+            removalBytes += header.length
+        } else if let key {
+            onRecord(header, key)
+        }
     }
 
     private mutating func settleUncovered(_ onRecord: (RecordHeader, IndexKey) -> Void) throws(NewerVersion) {
         var lastValid = announcedEnd
         for (header, key) in uncovered {
             let range = header.place.offset..<header.place.offset + header.length
-            let isStillThere = try record(at: range.lowerBound)?.0 == header
+            let isStillThere = try superblock.record(at: range.lowerBound, size: size)?.0 == header
             if isStillThere, header.kind == .void || superblock.payloadIsIntact(header) {
                 lastValid = max(lastValid, range.upperBound)
+                // It vouches for itself too, now that it comes from the disk: what is written behind it, and a
+                // checkpoint, will count on it.
                 if header.isMarker { announcedEnd = max(announcedEnd, range.upperBound) }
-                if let key { onRecord(header, key) }
+                emit(header, key, onRecord)
             } else {
                 gaps.append((range, CRC32C.checksum(mapped: superblock.payload(header)) != nil))
             }
@@ -144,7 +143,9 @@ struct SuperblockScan {
         while offset + RecordHeader.byteCount <= size {
             let block = offset..<min(size, (offset / Self.blockBytes + 1) * Self.blockBytes)
             if let candidates = candidates(in: block) {
-                for candidate in candidates where try record(at: candidate) != nil { return (candidate, isReadable) }
+                for candidate in candidates where try superblock.record(at: candidate, size: size) != nil {
+                    return (candidate, isReadable)
+                }
             } else {
                 isReadable = false
             }
@@ -166,7 +167,6 @@ struct SuperblockScan {
 }
 
 extension RecordHeader {
-    /// A void record without payload that says that all before it is durable: it vouches for itself too, since nothing
-    /// of it needs to be compared.
+    /// A void record without payload that says that all before it is durable.
     fileprivate var isMarker: Bool { kind == .void && payloadLength == 0 && durableOffset == place.offset }
 }
