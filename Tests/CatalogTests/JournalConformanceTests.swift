@@ -36,6 +36,7 @@ struct JournalConformanceTests {
                 try await change(catalog, id)
                 #expect(try await catalog.due(.prompt) == (urgency == .prompt ? [id] : []), "change \(index)")
                 #expect(try await catalog.due(.counters) == (urgency == .none ? [] : [id]), "change \(index)")
+                #expect(try await catalog.journalDueCount() == (urgency == .none ? 0 : 1), "change \(index)")
                 try await catalog.writeJournal(of: id)
                 #expect(try await catalog.due().isEmpty, "change \(index)")
             }

@@ -26,6 +26,12 @@ package struct PlacementGroup: Hashable, Sendable {
         self.init(sorted: members, acceptors: Set(known).count == members.count ? known : nil)
     }
 
+    /// The group that decides version 0: what a value of that version names as its holders.
+    package init(_ membership: Membership) {
+        let identities = membership.members.compactMap { member in member.acceptor.map { (member.node, $0) } }
+        self.init(members: membership.nodes, identities: Dictionary(identities) { first, _ in first })
+    }
+
     private init(sorted members: [NodeID], acceptors: [AcceptorID]?) {
         // Ids hold no space and no line feed, so the joined text is unambiguous.
         let lines = members.enumerated().map { index, node in acceptors.map { "\(node) \($0[index])" } ?? "\(node)" }

@@ -25,11 +25,13 @@ struct AcceptorSurvey: Sendable {
         members.map(\.nodeId).filter { reports[$0]?.holds(checksum, sizeBytes: sizeBytes) == true }
     }
 
+    /// - Parameter registry: is told how long each took.
+    ///
     /// Asks every member; returns when all have answered or failed, or earlier when a value is chosen and nothing is
     /// outstanding from the nodes in `awaited`, so that a node that hangs holds up nobody.
     static func take(
         of chunk: ChunkID, members: [GroupMember], terms: VideoTerms, awaiting awaited: Set<NodeID>,
-        registry: NodeRegistry, gateway: any AcceptorGateway
+        registry: NodeRegistry?, gateway: any AcceptorGateway
     ) async -> AcceptorSurvey {
         var survey = AcceptorSurvey(members: members, terms: terms)
         await withTaskGroup(of: (GroupMember, Result<AcceptorReport, any Error>).self) { group in
@@ -64,7 +66,7 @@ struct AcceptorSurvey: Sendable {
     }
 
     private static func read(
-        _ chunk: ChunkID, _ member: GroupMember, _ registry: NodeRegistry, _ gateway: any AcceptorGateway
+        _ chunk: ChunkID, _ member: GroupMember, _ registry: NodeRegistry?, _ gateway: any AcceptorGateway
     ) async -> Result<AcceptorReport, any Error> {
         let clock = ContinuousClock()
         let start = clock.now
@@ -76,7 +78,7 @@ struct AcceptorSurvey: Sendable {
         }
         // A survey that ends early cancels the rest: what those took says nothing.
         if !Task.isCancelled {
-            registry.noteAnswer(of: member.nodeId, seconds: (clock.now - start) / .seconds(1))
+            registry?.noteAnswer(of: member.nodeId, seconds: (clock.now - start) / .seconds(1))
         }
         return result
     }

@@ -9,14 +9,13 @@ struct VideoTerms: Sendable {
     let group: PlacementGroup
     /// Who decides version 0 of its chunks.
     let configuration: Configuration
-    /// The proposer that owns ballot 0.
-    let creator: UInt64
+    /// The proposer that owns ballot 0; nil where that is not known.
+    let creator: UInt64?
 
     /// An acceptor's vote without what only somebody can have written who is not the creator and called himself so.
     func genuine(_ vote: Acceptor) -> Acceptor {
-        guard let accepted = vote.accepted, accepted.ballot.round == 0, accepted.ballot.proposer != creator else {
-            return vote
-        }
+        guard let creator, let accepted = vote.accepted, accepted.ballot.round == 0, accepted.ballot.proposer != creator
+        else { return vote }
         return Acceptor(promised: vote.promised)
     }
 }

@@ -25,14 +25,16 @@ extension ChunkStore {
             var acceptor = try ownAcceptor(id, current.acceptor)
             let reply = acceptor.on(request)
             let next = AcceptorState(acceptor)
-            guard next != current.acceptor else { return settle(.success(AcceptorOutcome(reply, current.view))) }
-            try Self.checkMetadata(next)
-            try requireWholeLog(id)
-            if case .accept = request.question, bytes?.isMet(by: current.view.chunk) != true {
+            if next != current.acceptor {
+                try Self.checkMetadata(next)
+                try requireWholeLog(id)
+            }
+            if reply == .answered(.accepted), bytes?.isMet(by: current.view.chunk) != true {
                 let vote = current.acceptor.vote
                 let refusal = ChunkAcceptor.Reply.answered(.rejected(promised: vote.promised, accepted: vote.accepted))
                 return settle(.success(AcceptorOutcome(refusal, current.view)))
             }
+            guard next != current.acceptor else { return settle(.success(AcceptorOutcome(reply, current.view))) }
             let outcome = AcceptorOutcome(reply, AcceptorView(next, current.view.chunk))
             try append(.acceptorState, id, current.key, acceptor: next) {
                 $0.publishAcceptor($1, over: current)
