@@ -38,11 +38,8 @@ final class ConnectionRecord: Sendable {
 
     func begin(_ exchange: Exchange) { current.withLock { $0 = exchange } }
 
-    /// The request is over.
-    func end() {
-        current.withLock { $0 = nil }
-        enter(.awaitingHead)
-    }
+    /// The request that was to be answered later is over.
+    func endExchange() { current.withLock { $0 = nil } }
 
     /// Whether a request is under way.
     var isBusy: Bool { phaseAndTurn.load(ordering: .relaxed) & 3 != Phase.awaitingHead.rawValue }
