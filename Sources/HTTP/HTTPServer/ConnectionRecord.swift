@@ -65,6 +65,11 @@ final class ConnectionRecord: Sendable {
         )
     }
 
+    /// An algorithm that every kernel has and lets everybody choose; where it does not, nothing changes.
+    func choose(congestionControl name: StaticString) {
+        setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_CONGESTION, name.utf8Start, socklen_t(name.utf8CodeUnitCount))
+    }
+
     /// Wakes the connection's own thread if the client has sent its last byte and nothing is left to read.
     ///
     /// The library does not look at a socket again after a read that came up short, until epoll reports it anew; an end
