@@ -34,13 +34,16 @@ struct ListingTests {
         }
     }
 
-    @Test("every chunk and every acceptor comes once, in one order, with what it has; what is gone without trace does not")
+    @Test(
+        "every chunk and every acceptor comes once, in one order, with what it has; what is gone without trace does not"
+    )
     func everything() async throws {
         let system = FaultyFileSystem()
         let store = try openMemory(system)
         for number in 0..<50 {
             _ = try await store.put(
-                chunkID("accepted-\(number)"), bytes(10, seed: UInt64(number)), acceptance: accepted(0, 7, "v\(number)"))
+                chunkID("accepted-\(number)"), bytes(10, seed: UInt64(number)), acceptance: accepted(0, 7, "v\(number)")
+            )
             _ = try await store.put(chunkID("plain-\(number)"), bytes(11, seed: UInt64(number)))
             _ = try await store.prepare(chunkID("promised-\(number)"), Ballot(round: 3, proposer: 1))
             _ = try await store.prepare(chunkID("accepted-\(number)"), Ballot(round: 4, proposer: 1))

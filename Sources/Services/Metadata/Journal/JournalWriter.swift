@@ -127,9 +127,11 @@ struct JournalWriter: Sendable {
     private func propose(_ chunk: JournalChunk, _ state: JournalState) async throws -> Set<NodeID> {
         let members = members(of: state)
         let value = try chunk.value.encoded()
+        let membership = try state.facts.group.membership()
         for attempt in 0..<Self.proposalsMax {
             let survey = await AcceptorSurvey.take(
-                of: chunk.id, members: members, awaiting: Set(members.map(\.nodeId).filter(isUp)), registry: registry,
+                of: chunk.id, members: members, membership: membership,
+                awaiting: Set(members.map(\.nodeId).filter(isUp)), registry: registry,
                 gateway: gateway)
             if case .chosen(let chosen, let holders) = survey.verdict {
                 guard chosen.value == value else { throw Self.taken(chunk.id) }
@@ -137,7 +139,7 @@ struct JournalWriter: Sendable {
             }
             if attempt > 0 { try await Task.sleep(for: Self.backoff * Double.random(in: 0...Double(1 << attempt))) }
             let proposer = Proposer(
-                acceptors: state.facts.group.members, proposer: proposers.next(), value: value,
+                membership: membership, proposer: proposers.next(), value: value,
                 roundSeenMax: survey.roundSeenMax)
             let run = ProposalRun(chunk: chunk.id, members: members, gateway: gateway)
             if await run.run(proposer) == .inconsistent { throw Self.taken(chunk.id) }
