@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
 
 # Passed on: to `vstack up` by `make run`, to the test runner by `make unit`, `integration`, `browser`, `soak`, `tsan`
-# and `asan`, to the benchmarks by `make bench`.
+# and `asan`, to the benchmarks by `make bench` and `make bench-store`.
 ARGS ?=
 
 BUILD := .build
@@ -24,7 +24,7 @@ UNIT_CORES := ^(Base|Digests|ChunkPaxos|Placement|ChunkStore|Catalog|VStack)Test
 UNIT_MEDIA := ^(Processes|Media|Uploader)Tests
 SWIFT_FOLDERS := Package.swift Sources Tests
 
-.PHONY: help run build test unit integration browser soak tsan asan check fmt bench clean
+.PHONY: help run build test unit integration browser soak tsan asan check fmt bench bench-store clean
 .PHONY: build-debug packages packages-test packages-bench venv
 
 help: ## Show this list.
@@ -80,6 +80,11 @@ fmt: ## Format the Swift sources in place.
 
 bench: build packages-bench venv ## Measure beside nginx, fio and ffmpeg; writes docs/performance.md.
 	@VSTACK_BINARY=$(RELEASE_BINARY) $(PYTHON) -m Benchmarks $(ARGS)
+
+bench-store: packages-bench venv ## Fill, open, compact and verify a store of a million chunks; writes docs/storage.md.
+	@echo "==> building store-bench (release)"
+	@swift build -c release --product store-bench
+	@$(PYTHON) -m Benchmarks.store $(ARGS)
 
 clean: ## Remove everything that was built (not data/).
 	@rm -rf $(BUILD)

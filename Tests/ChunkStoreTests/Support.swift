@@ -1,7 +1,9 @@
 import Base
 import ChunkPaxos
 import Digests
+import Dispatch
 import Foundation
+import Synchronization
 import Testing
 
 @testable import ChunkStore
@@ -56,6 +58,15 @@ extension ChunkStore {
     func content(_ id: ChunkID) throws(ChunkStoreError) -> [UInt8]? { try read(id).map { Array($0.bytes.bytes) } }
 }
 
+/// Runs `body` on a thread of its own: the few that tests and tasks share would all be taken by work that waits for them.
+func onThread(_ group: DispatchGroup, _ body: @escaping @Sendable () -> Void) {
+    group.enter()
+    Thread.detachNewThread {
+        body()
+        group.leave()
+    }
+}
+
 /// A directory that goes when the test lets go of it.
 final class TemporaryDirectory {
     let path: String
@@ -65,6 +76,23 @@ final class TemporaryDirectory {
     }
 
     deinit { try? FileManager.default.removeItem(atPath: path) }
+}
+
+/// Calls `body` again and again on a thread of its own while `work` is done.
+func withRepetition(of body: @escaping @Sendable () -> Void, _ work: () async throws -> Void) async throws {
+    let isDone = Locked(false)
+    let group = DispatchGroup()
+    onThread(group) {
+        while !isDone.withLock({ $0 }) {
+            body()
+            usleep(100)
+        }
+    }
+    let result: Result<Void, any Error>
+    do { result = .success(try await work()) } catch { result = .failure(error) }
+    isDone.withLock { $0 = true }
+    await withCheckedContinuation { done in group.notify(queue: .global()) { done.resume() } }
+    try result.get()
 }
 
 /// The code of the error that `body` throws.
