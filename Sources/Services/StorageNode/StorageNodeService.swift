@@ -19,6 +19,7 @@ package final class StorageNodeService: Service {
     private let registry: (any NodeRegistry)?
     private let startedAt = ContinuousClock.now
     private let heartbeats = Locked<Task<Void, Never>?>(nil)
+    private let ownURL = Locked("")
     private let log = Logger("storage-node")
 
     /// Opens the store in the configuration's data directory.
@@ -29,7 +30,10 @@ package final class StorageNodeService: Service {
             configuration: configuration, registry: registry, disk: DiskUsage(directory: configuration.dataDirectory))
     }
 
-    init(configuration: StorageNodeConfiguration, registry: (any NodeRegistry)?, disk: DiskUsage) throws {
+    init(
+        configuration: StorageNodeConfiguration, registry: (any NodeRegistry)?, disk: DiskUsage,
+        fileSystem: any FileSystem = LinuxFileSystem()
+    ) throws {
         var options = ChunkStore.Options()
         options.superblockBytesMax = configuration.superblockBytesMax
         options.chunkBytesMax = configuration.chunkBytesMax
@@ -38,7 +42,7 @@ package final class StorageNodeService: Service {
         self.configuration = configuration
         self.registry = registry
         self.disk = disk
-        store = try ChunkStore(directory: configuration.dataDirectory, options: options)
+        store = try ChunkStore(directory: configuration.dataDirectory, options: options, fileSystem: fileSystem)
         counters = StorageNodeCounters(metrics, store: store, disk: disk)
         reportOpening()
     }
@@ -66,10 +70,15 @@ package final class StorageNodeService: Service {
         return report
     }
 
+    /// Where others reach the node; empty before it is started.
+    var announcedURL: String { ownURL.withLock { $0 } }
+
     package func start(url: String) async throws {
+        let url = configuration.nodeURL ?? url
+        ownURL.withLock { $0 = url }
         guard let registry else { return }
         let registration = Registration(
-            registry: registry, nodeID: configuration.nodeID, url: configuration.nodeURL ?? url,
+            registry: registry, nodeID: configuration.nodeID, url: url,
             intervalSeconds: configuration.heartbeatSeconds
         ) { [store, disk] in
             HeartbeatRequest(

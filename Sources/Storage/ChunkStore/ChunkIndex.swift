@@ -75,6 +75,23 @@ struct ChunkIndex: ~Copyable, Sendable {
         old.forEach(in: range, body)
     }
 
+    /// The entries that follow `key` in the order of keys: at least `limit` of them, or all that there are.
+    func entries(after key: IndexKey?, limit: Int) -> [IndexEntry] {
+        var found: [IndexEntry] = []
+        // Keys are uniform, so that a stretch of this length holds about as many entries as are asked for.
+        let stretch = UInt64.max / UInt64(count / max(limit, 1) + 1)
+        var start = key?.high ?? 0
+        while true {
+            let end = start.addingReportingOverflow(stretch)
+            let last = end.overflow ? UInt64.max : end.partialValue
+            forEach(in: start...last) { entry in
+                if key.map({ $0 < entry.key }) ?? true { found.append(entry) }
+            }
+            if found.count >= limit || last == .max { return found.sorted { $0.key < $1.key } }
+            start = last + 1
+        }
+    }
+
     /// Bytes that the table takes in memory.
     var residentBytes: Int { table.residentBytes + old.residentBytes }
 

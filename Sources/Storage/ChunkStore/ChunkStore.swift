@@ -67,6 +67,8 @@ package final class ChunkStore: Sendable {
 
     /// Changes that may wait for another change to the same id.
     static let queuedChangesMax = 256
+    /// A record up to this size stays in the page cache after it was written.
+    static let cachedRecordBytesMax = 64 * ByteCount.kibibyte
     /// Corrupt chunks that are named; more are only counted.
     static let corruptIDsMax = 1000
 

@@ -51,6 +51,13 @@ package protocol StoreFile: AnyObject, Sendable {
     func map(byteCount: Int) throws(FileSystemError) -> any FileMapping
     /// Forgets cached pages that are clean, so that the next read comes from the disk itself.
     func dropCache()
+    /// The same for the whole pages of the range that no mapping has touched.
+    func dropCache(of range: Range<Int>)
+}
+
+extension StoreFile {
+    // A file that is memory itself has no other.
+    package func dropCache(of range: Range<Int>) {}
 }
 
 /// A file mapped for reading, unmapped when it is let go.

@@ -2,9 +2,11 @@ import Base
 import Digests
 
 /// The first 16 bytes of an id's SHA-256: uniformly spread, and nobody can make ids that collide.
-struct IndexKey: Hashable {
+struct IndexKey: Hashable, Comparable {
     let high: UInt64
     let low: UInt64
+
+    static func < (a: IndexKey, b: IndexKey) -> Bool { (a.high, a.low) < (b.high, b.low) }
 
     init(_ id: ChunkID) {
         let digest = id.withUTF8Bytes { SHA256.digest(short: $0) }
