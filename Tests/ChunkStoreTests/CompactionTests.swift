@@ -1,5 +1,6 @@
 import Base
 import ChunkPaxos
+import SimulatedDisk
 import Synchronization
 import Testing
 

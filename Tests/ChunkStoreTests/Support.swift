@@ -3,6 +3,7 @@ import ChunkPaxos
 import Digests
 import Dispatch
 import Foundation
+import SimulatedDisk
 import Synchronization
 import Testing
 

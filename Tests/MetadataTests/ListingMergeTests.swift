@@ -26,13 +26,13 @@ struct ListingMergeTests {
     func merges(_ pageSize: Int) throws {
         let nodes = (0..<4).compactMap { NodeID("n\($0)") }
         let lists = (0..<4).map { node in sorted((0..<100).filter { $0 % (node + 1) == 0 }) }
-        var merge = ListingMerge(nodes: nodes)
+        var merge = ListingMerge(nodes.map { Membership.Member($0) })
         var offsets = [0, 0, 0, 0]
         var seen: [ChunkID: [NodeID]] = [:]
         while true {
             while let found = merge.next() {
                 #expect(seen[found.id] == nil)
-                seen[found.id] = found.entries.map(\.node)
+                seen[found.id] = found.entries.map(\.voter.node)
                 #expect(found.entries.allSatisfy { $0.entry.chunkId == found.id })
             }
             guard let node = merge.wanted.first else { break }
@@ -51,7 +51,7 @@ struct ListingMergeTests {
     @Test("nothing is said while a list may still name an earlier chunk")
     func waits() throws {
         let nodes = (0..<2).compactMap { NodeID("n\($0)") }
-        var merge = ListingMerge(nodes: nodes)
+        var merge = ListingMerge(nodes.map { Membership.Member($0) })
         try merge.onPage(of: nodes[0], sorted([1, 2, 3]), isLast: true)
         #expect(merge.next() == nil && merge.wanted == [nodes[1]])
         try merge.onPage(of: nodes[1], [], isLast: false)
@@ -64,9 +64,9 @@ struct ListingMergeTests {
     func order() throws {
         let node = try #require(NodeID("n"))
         let entries = sorted([1, 2, 3])
-        var merge = ListingMerge(nodes: [node])
+        var merge = ListingMerge([Membership.Member(node)])
         #expect(throws: Failure.self) { try merge.onPage(of: node, entries.reversed(), isLast: true) }
-        var other = ListingMerge(nodes: [node])
+        var other = ListingMerge([Membership.Member(node)])
         try other.onPage(of: node, Array(entries.suffix(1)), isLast: false)
         #expect(throws: Failure.self) { try other.onPage(of: node, Array(entries.prefix(1)), isLast: true) }
     }
@@ -90,11 +90,12 @@ struct ChunkRulingTests {
         _ accepted: [(Int, UInt32, ChunkValue)], stored: [Int: UInt8] = [:], id: ChunkID? = nil
     ) throws -> ListingMerge.Found {
         let id = id ?? ChunkID(video: video, stream: .source, sequence: 0)
-        let entries = try nodes.indices.compactMap { index -> (node: NodeID, entry: AcceptorListing.Entry)? in
+        let entries = try nodes.indices.compactMap {
+            index -> (voter: Membership.Member, entry: AcceptorListing.Entry)? in
             let own = accepted.first { $0.0 == index }
             guard own != nil || stored[index] != nil else { return nil }
             return (
-                nodes[index],
+                Membership.Member(nodes[index], AcceptorID(high: 1, low: UInt64(index))),
                 AcceptorListing.Entry(
                     chunkId: id, promisedBallot: nil, acceptedBallot: own.map { Ballot(round: $0.1, proposer: 9) },
                     acceptedValue: try own.map { String(decoding: try $0.2.encoded(), as: UTF8.self) },
@@ -144,5 +145,17 @@ struct ChunkRulingTests {
             chunkId: broken.id, promisedBallot: nil, acceptedBallot: Ballot(round: 0, proposer: 1), acceptedValue: "{}",
             storedChecksum: nil, storedSizeBytes: nil)
         #expect(isNonsense(broken))
+    }
+
+    @Test("a node whose memory is not the one that the value names has no vote, though it may hold the bytes")
+    func identities() throws {
+        let acceptors = [0, 1, 7].map { AcceptorID(high: 1, low: $0) }
+        let named = ChunkValue(
+            videoId: video, stream: .source, sequence: 0, sizeBytes: 10, checksum: SHA256.digest(of: [1]),
+            group: group.id, nodes: nodes, acceptors: acceptors)
+        let both = try found([(0, 0, named), (1, 0, named)], stored: [2: 1])
+        #expect(ChunkRuling(both) == .chosen(named, group, holders: [nodes[2]]))
+        let wiped = try found([(0, 0, named), (2, 0, named)], stored: [0: 1])
+        #expect(ChunkRuling(wiped) == .undecided(named, group, holders: [nodes[0]], acceptedBy: [nodes[0], nodes[2]]))
     }
 }

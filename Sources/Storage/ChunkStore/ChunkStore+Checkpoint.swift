@@ -52,10 +52,7 @@ extension ChunkStore {
     /// What a failed call means for the store: after a failed synchronization nothing is written any more.
     func failedUpkeep(_ error: FileSystemError) -> ChunkStoreError {
         if error.isSynchronization, !error.isDiskFull {
-            state.withLock { state in
-                guard state.statistics.readOnlyReason == nil else { return }
-                state.statistics.readOnlyReason = "its disk failed to write: \(error.reason)"
-            }
+            becomeReadOnly("its disk failed to write: \(error.reason)")
         }
         return .writing(error)
     }

@@ -74,6 +74,8 @@ package struct CatalogRebuild: Sendable {
         let askedURL: String
         let page: AcceptorListing
 
+        var voter: Membership.Member { Membership.Member(page.nodeId, page.acceptorId) }
+
         var node: Node {
             let url = page.nodeUrl.isEmpty ? askedURL : page.nodeUrl
             return Node(
@@ -128,7 +130,7 @@ package struct CatalogRebuild: Sendable {
     // The lists.
 
     private func read(_ firsts: [First], into restorer: CatalogRestorer, _ result: inout RebuildReport) async throws {
-        var merge = ListingMerge(nodes: firsts.map(\.page.nodeId))
+        var merge = ListingMerge(firsts.map(\.voter))
         var cursors: [NodeID: String] = [:]
         for first in firsts { try note(first.page, &merge, &cursors, &result) }
         let total = firsts.reduce(0) { $0 + $1.page.chunkCount }
@@ -197,15 +199,17 @@ package struct CatalogRebuild: Sendable {
             .map { GroupMember(nodeId: $0.page.nodeId, nodeUrl: $0.askedURL) }
         let round = found.entries.reduce(UInt32(0)) { max($0, $1.entry.promisedBallot?.round ?? 0) }
         let proposer = Proposer(
-            acceptors: group.members, proposer: ProposerNumbers().next(), value: try value.encoded(),
+            membership: try group.membership(), proposer: ProposerNumbers().next(), value: try value.encoded(),
             roundSeenMax: round)
         guard await ProposalRun(chunk: found.id, members: members, gateway: gateway).run(proposer) == .decided else {
             return ruling
         }
-        var entries: [(node: NodeID, entry: AcceptorListing.Entry)] = []
+        var entries: [(voter: Membership.Member, entry: AcceptorListing.Entry)] = []
         for member in members {
-            guard let report = try? await gateway.read(found.id, at: member.nodeUrl).from(member) else { continue }
-            entries.append((member.nodeId, AcceptorListing.Entry(found.id, report)))
+            guard let report = try? await gateway.read(found.id, at: member.nodeUrl).from(member),
+                let voter = firsts.first(where: { $0.page.nodeId == member.nodeId })?.voter
+            else { continue }
+            entries.append((voter, AcceptorListing.Entry(found.id, report)))
         }
         result.finishedCount += 1
         return ChunkRuling((found.id, entries))

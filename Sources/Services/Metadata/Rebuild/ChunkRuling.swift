@@ -16,8 +16,8 @@ enum ChunkRuling: Equatable {
     case nonsense(String)
 
     init(_ found: ListingMerge.Found) {
-        let accepted = found.entries.compactMap { node, entry in
-            entry.acceptedValue.flatMap { text in entry.acceptedBallot.map { (node: node, ballot: $0, text: text) } }
+        let accepted = found.entries.compactMap { voter, entry in
+            entry.acceptedValue.flatMap { text in entry.acceptedBallot.map { (voter: voter, ballot: $0, text: text) } }
         }
         guard let highest = accepted.max(by: { $0.ballot < $1.ballot }) else {
             self = .nothing
@@ -26,11 +26,11 @@ enum ChunkRuling: Equatable {
         do {
             let value = try ChunkValue(encoded: Array(highest.text.utf8))
             let group = try Self.group(of: value, found.id)
-            var learner = Learner(acceptors: group.members)
+            // The value of version 0 names the very acceptors that decide it.
+            var learner = Learner(membership: try value.holders())
             for one in accepted {
-                learner.onReport(
-                    one.node, promised: one.ballot,
-                    accepted: Acceptor.Accepted(ballot: one.ballot, value: Array(one.text.utf8)))
+                let accepted = Acceptor.Accepted(ballot: one.ballot, value: Array(one.text.utf8))
+                learner.onReport(one.voter, Acceptor(promised: one.ballot, accepted: accepted))
             }
             self = try Self.rule(learner.verdict, value, group, found)
         } catch {
@@ -46,8 +46,8 @@ enum ChunkRuling: Equatable {
             let value = try ChunkValue(encoded: accepted.value)
             return .chosen(value, group, holders: holders(of: value, group, found))
         case .conflict: throw Failure(.conflict, "two values were accepted under one ballot")
-        case .undecided, .unknown, .empty:
-            let by = found.entries.filter { $0.entry.acceptedValue != nil }.map(\.node)
+        case .undecided, .unknown, .empty, .superseded:
+            let by = found.entries.filter { $0.entry.acceptedValue != nil }.map(\.voter.node)
             return .undecided(highest, group, holders: holders(of: highest, group, found), acceptedBy: by.sorted())
         }
     }
@@ -72,10 +72,10 @@ enum ChunkRuling: Equatable {
     private static func holders(
         of value: ChunkValue, _ group: PlacementGroup, _ found: ListingMerge.Found
     ) -> [NodeID] {
-        found.entries.filter { node, entry in
-            group.members.contains(node) && entry.storedChecksum == value.checksum
+        found.entries.filter { voter, entry in
+            group.members.contains(voter.node) && entry.storedChecksum == value.checksum
                 && (entry.storedSizeBytes ?? value.sizeBytes) == value.sizeBytes
-        }.map(\.node).sorted()
+        }.map(\.voter.node).sorted()
     }
 }
 

@@ -1,4 +1,5 @@
 import Base
+import ChunkPaxos
 import Digests
 import StorageNodeAPI
 
@@ -20,27 +21,27 @@ struct ListingMerge {
     }
 
     private struct Source {
-        let node: NodeID
+        let voter: Membership.Member
         /// In the list's order reversed, so that the next one is the last.
         var waiting: [(place: Place, entry: AcceptorListing.Entry)] = []
         var last: Place?
         var isEnded = false
     }
 
-    /// What the nodes have of one chunk, in the order of the nodes.
-    typealias Found = (id: ChunkID, entries: [(node: NodeID, entry: AcceptorListing.Entry)])
+    /// What the nodes have of one chunk, in the order of the nodes, and which memory each speaks for.
+    typealias Found = (id: ChunkID, entries: [(voter: Membership.Member, entry: AcceptorListing.Entry)])
 
     private var sources: [Source]
 
-    init(nodes: [NodeID]) { sources = nodes.map { Source(node: $0) } }
+    init(_ voters: [Membership.Member]) { sources = voters.map { Source(voter: $0) } }
 
     /// Nodes whose next page is needed before anything can be said.
-    var wanted: [NodeID] { sources.filter { $0.waiting.isEmpty && !$0.isEnded }.map(\.node) }
+    var wanted: [NodeID] { sources.filter { $0.waiting.isEmpty && !$0.isEnded }.map(\.voter.node) }
 
     /// The node's next page. May be empty without being the last.
     /// - Throws: ``Failure`` when the node lists in another order.
     mutating func onPage(of node: NodeID, _ entries: [AcceptorListing.Entry], isLast: Bool) throws(Failure) {
-        guard let index = sources.firstIndex(where: { $0.node == node }) else { return }
+        guard let index = sources.firstIndex(where: { $0.voter.node == node }) else { return }
         var last = sources[index].last
         var placed: [(place: Place, entry: AcceptorListing.Entry)] = []
         for entry in entries {
@@ -59,9 +60,9 @@ struct ListingMerge {
     /// The next chunk; nil while a page is wanted, or at the end of all lists.
     mutating func next() -> Found? {
         guard wanted.isEmpty, let place = sources.compactMap({ $0.waiting.last?.place }).min() else { return nil }
-        var entries: [(node: NodeID, entry: AcceptorListing.Entry)] = []
+        var entries: [(voter: Membership.Member, entry: AcceptorListing.Entry)] = []
         for index in sources.indices where sources[index].waiting.last?.place == place {
-            entries.append((sources[index].node, sources[index].waiting.removeLast().entry))
+            entries.append((sources[index].voter, sources[index].waiting.removeLast().entry))
         }
         return (entries[0].entry.chunkId, entries)
     }
