@@ -7,7 +7,8 @@ MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
 
 # Passed on: to `vstack up` by `make run`, to the test runner by `make unit`, `integration`, `browser`, `soak`, `tsan`
-# and `asan`, to the consensus simulator by `make sim`, to the store's by `make sim-store`, to the benchmarks by `make bench`.
+# and `asan`, to the consensus simulator by `make sim`, to the store's by `make sim-store`, to the benchmarks by `make
+# bench` and `make bench-store`.
 ARGS ?=
 
 BUILD := .build
@@ -24,7 +25,7 @@ UNIT_CORES := ^(Base|Digests|ChunkPaxos|ConsensusSimulator|Placement|ChunkStore|
 UNIT_MEDIA := ^(Processes|Media|Uploader)Tests
 SWIFT_FOLDERS := Package.swift Sources Tests
 
-.PHONY: help run build test unit integration browser soak sim sim-store tsan asan check fmt bench clean
+.PHONY: help run build test unit integration browser soak sim sim-store tsan asan check fmt bench bench-store clean
 .PHONY: build-debug packages packages-test packages-bench venv
 
 help: ## Show this list.
@@ -89,6 +90,11 @@ fmt: ## Format the Swift sources in place.
 
 bench: build packages-bench venv ## Measure beside nginx, fio and ffmpeg; writes docs/performance.md.
 	@VSTACK_BINARY=$(RELEASE_BINARY) $(PYTHON) -m Benchmarks $(ARGS)
+
+bench-store: packages-bench venv ## Fill, open, compact and verify a store of a million chunks; writes docs/storage.md.
+	@echo "==> building store-bench (release)"
+	@swift build -c release --product store-bench
+	@$(PYTHON) -m Benchmarks.store $(ARGS)
 
 clean: ## Remove everything that was built (not data/).
 	@rm -rf $(BUILD)

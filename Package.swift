@@ -118,6 +118,11 @@ let package = Package(
             ],
             path: "Sources/vstack", swiftSettings: settings),
 
+        // Measures the chunk store at full size (Benchmarks/store.py).
+        .executableTarget(
+            name: "store-bench", dependencies: ["Base", "ChunkStore"], path: "Sources/StoreBench",
+            swiftSettings: settings),
+
         // Tests
         tests("Base", ["Base"]),
         tests("VStack", ["Base", "vstack"]),

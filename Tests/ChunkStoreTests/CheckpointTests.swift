@@ -1,7 +1,6 @@
 import Base
 import ChunkPaxos
 import Digests
-import Dispatch
 import SimulatedDisk
 import Synchronization
 import Testing
@@ -181,34 +180,59 @@ struct CheckpointTests {
         #expect((store.statistics.corruptRecords, store.statistics.corruptRecordBytes) == found)
     }
 
+    @Test("a chunk whose record rotted stays deleted when it was deleted, and is told as corrupt when it was not")
+    func rottenRecord() async throws {
+        let system = FaultyFileSystem()
+        let store = try openMemory(system, .tiny)
+        for number in 0..<3 { _ = try await store.put(chunkID("c\(number)"), content(number)) }
+        let places = try (0..<3).map {
+            try #require(try store.locate(chunkID("c\($0)"), in: .chunks, withMetadata: false)).header.place
+        }
+        try store.checkpoint()
+        _ = try await store.delete(chunkID("c0"))
+        _ = try await store.delete(chunkID("c1"))
+        _ = try await store.put(chunkID("c1"), [1])
+        let copy = system.copy()
+        for place in places { copy.corrupt(firstSuperblock, at: place.offset + 30, with: [0xff]) }
+        let again = try openMemory(copy, .tiny)
+        #expect(again.statistics.openingMode == .scan, "the witness is gone")
+        let witness = Int(places[2].offset)
+        copy.corrupt(
+            firstSuperblock, at: witness, with: Array(system.contents(firstSuperblock)[witness..<witness + 128]))
+        again.close()
+        try copy.remove(checkpointPath)
+        copy.setContents(checkpointPath, system.contents(checkpointPath))
+        let last = try openMemory(copy, .tiny)
+        #expect(last.statistics.openingMode == .checkpoint)
+        #expect(try last.contains(chunkID("c0")) == false)
+        #expect(try last.content(chunkID("c1")) == [1])
+        #expect(try last.content(chunkID("c2")) == content(2))
+        #expect(last.statistics.chunkCount == 2)
+    }
+
     @Test("a checkpoint taken while everything changes is right")
     func beside() async throws {
         let system = FaultyFileSystem()
         let store = try openMemory(system, .tiny)
-        let isDone = Atomic<Bool>(false)
-        let writing = DispatchGroup()
-        onThread(writing) {
-            while !isDone.load(ordering: .relaxed) { try? store.checkpoint() }
+        try await withRepetition(of: { try? store.checkpoint() }) {
+            for round in 0..<3 { try await change(store, system, round) }
         }
-        for round in 0..<3 {
-            for number in 0..<40 {
-                if (number + round) % 3 == 0 {
-                    _ = try await store.delete(chunkID("c\(number)"))
-                } else {
-                    _ = try await store.put(
-                        chunkID("c\(number)"), Array(content(number).prefix(700)),
-                        acceptance: number % 2 == 0 ? accepted(0, 1, "v") : nil)
-                }
-            }
-            let copy = system.copy()
-            let again = try openMemory(copy, .tiny)
-            for number in 0..<40 {
-                let isThere = (number + round) % 3 != 0
-                #expect(try again.contains(chunkID("c\(number)")) == isThere, "\(round), \(number)")
+    }
+
+    private func change(_ store: ChunkStore, _ system: FaultyFileSystem, _ round: Int) async throws {
+        for number in 0..<40 {
+            if (number + round) % 3 == 0 {
+                _ = try await store.delete(chunkID("c\(number)"))
+            } else {
+                _ = try await store.put(
+                    chunkID("c\(number)"), Array(content(number).prefix(700)),
+                    acceptance: number % 2 == 0 ? accepted(0, 1, "v") : nil)
             }
         }
-        isDone.store(true, ordering: .relaxed)
-        await withCheckedContinuation { done in writing.notify(queue: .global()) { done.resume() } }
+        let again = try openMemory(system.copy(), .tiny)
+        for number in 0..<40 {
+            #expect(try again.contains(chunkID("c\(number)")) == ((number + round) % 3 != 0), "\(round), \(number)")
+        }
     }
 
     @Test("a full disk keeps no store from closing, opening or compacting; only the checkpoint is missing")

@@ -1,6 +1,5 @@
 import Base
 import ChunkPaxos
-import Dispatch
 import SimulatedDisk
 import Synchronization
 import Testing
@@ -83,17 +82,12 @@ struct CompactionTests {
         var store = try openMemory(system, .tiny)
         try await fill(store, 0..<80)
         for number in stride(from: 0, to: 80, by: 2) { _ = try await store.delete(chunkID("c\(number)")) }
-        let isDone = Atomic<Bool>(false)
-        let compacting = DispatchGroup()
-        onThread(compacting) { [store] in
-            while !isDone.load(ordering: .relaxed) { _ = try? store.compact() }
+        try await withRepetition(of: { [store] in _ = try? store.compact() }) {
+            for number in 0..<80 {
+                if number % 4 == 1 { _ = try await store.delete(chunkID("c\(number)")) }
+                if number % 4 == 2 { _ = try await store.put(chunkID("c\(number)"), content(number)) }
+            }
         }
-        for number in 0..<80 {
-            if number % 4 == 1 { _ = try await store.delete(chunkID("c\(number)")) }
-            if number % 4 == 2 { _ = try await store.put(chunkID("c\(number)"), content(number)) }
-        }
-        isDone.store(true, ordering: .relaxed)
-        await withCheckedContinuation { done in compacting.notify(queue: .global()) { done.resume() } }
         let isDeleted = { (number: Int) in number % 4 < 2 }
         try check(store, 0..<80, deleted: isDeleted)
         store.close()

@@ -24,8 +24,8 @@ struct FetchTests {
         let file = try LinuxFileSystem().open("\(directory.path)/file", creating: true)
         try bytes(Self.fileBytes, seed: 1).withUnsafeBytes { try file.write($0, at: 0) }
         try file.synchronize()
-        file.dropCache()
         let mapping = try file.map(byteCount: Self.fileBytes)
+        file.dropCache(from: 0, mapping: mapping)
         // A file system that lives in memory has no cache to drop.
         guard !residentPages(mapping.bytes).contains(true) else { return }
         let range = 300 * Self.pageBytes + 100..<812 * Self.pageBytes + 100
@@ -109,7 +109,7 @@ private final class WatchedFile: StoreFile {
     func map(byteCount: Int) throws(FileSystemError) -> any FileMapping {
         WatchedMapping(try file.map(byteCount: byteCount), of: system)
     }
-    func dropCache() { file.dropCache() }
+    func dropCache(from offset: Int, mapping: any FileMapping) { file.dropCache(from: offset, mapping: mapping) }
     func dropCache(of range: Range<Int>) { file.dropCache(of: range) }
 }
 

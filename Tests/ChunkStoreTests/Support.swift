@@ -1,8 +1,10 @@
 import Base
 import ChunkPaxos
 import Digests
+import Dispatch
 import Foundation
 import SimulatedDisk
+import Synchronization
 import Testing
 
 @testable import ChunkStore
@@ -76,6 +78,23 @@ final class TemporaryDirectory {
     }
 
     deinit { try? FileManager.default.removeItem(atPath: path) }
+}
+
+/// Calls `body` again and again on a thread of its own while `work` is done.
+func withRepetition(of body: @escaping @Sendable () -> Void, _ work: () async throws -> Void) async throws {
+    let isDone = Locked(false)
+    let group = DispatchGroup()
+    onThread(group) {
+        while !isDone.withLock({ $0 }) {
+            body()
+            usleep(100)
+        }
+    }
+    let result: Result<Void, any Error>
+    do { result = .success(try await work()) } catch { result = .failure(error) }
+    isDone.withLock { $0 = true }
+    await withCheckedContinuation { done in group.notify(queue: .global()) { done.resume() } }
+    try result.get()
 }
 
 /// The code of the error that `body` throws.

@@ -21,3 +21,13 @@ def test_quick_run():
     assert len(rows) == 8, result.stdout
     for row in rows:
         assert float(row[4]) > 0, row
+
+
+def test_store_life():
+    """A small store goes through all phases of its life, opens from its checkpoint and without, and shrinks."""
+    result = subprocess.run(
+        [sys.executable, "-m", "Benchmarks.store", "--chunks", "3000"], cwd=ROOT,
+        env=os.environ | {"STORE_BENCH_BINARY": str(BINARY.parent / "store-bench")},
+        capture_output=True, text=True, timeout=240)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "none wrong" in result.stdout

@@ -20,6 +20,8 @@ package struct CompactionReport: Hashable, Sendable {
     package internal(set) var bytesMoved = 0
     /// Bytes of the files that were removed.
     package internal(set) var bytesFreed = 0
+
+    package init() {}
 }
 
 // Compaction: what is still needed of a superblock that is mostly waste moves to the log's end, and its file goes.

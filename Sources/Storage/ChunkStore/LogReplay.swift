@@ -11,15 +11,19 @@ struct LogReplay: ~Copyable {
     /// What became out of date, and the tombstones; what the indexes name is counted at the end.
     var usages = SuperblockUsages()
     private var superblocks: [UInt32: Superblock] = [:]
+    /// The next sequence when the checkpoint was begun that this goes on from; nil without one.
+    private let checkpointSequence: UInt64?
 
     init() {
         chunks = ChunkIndex()
         acceptors = ChunkIndex()
+        checkpointSequence = nil
     }
 
     /// Goes on from what a checkpoint says.
     init(_ checkpoint: consuming Checkpoint) {
         for covered in checkpoint.covered { usages[covered.number] = covered.usage }
+        checkpointSequence = checkpoint.nextSequence
         let indexes = checkpoint.indexes
         chunks = indexes.chunks
         acceptors = indexes.acceptors
@@ -44,10 +48,12 @@ struct LogReplay: ~Copyable {
         guard let chunk else { return chunks.insert(entry) }
         // The very record that is known already, read again.
         if chunk.entry == entry { return }
-        let isNewer = header.sequence >= chunk.header.sequence
+        // A copied tombstone, which deletes something older than the chunk that cannot be read.
+        if chunk.header == nil, header.kind == .tombstone, header.sequence < checkpointSequence ?? 0 { return }
+        let isNewer = header.sequence >= chunk.sequence
         if isNewer { chunks.replace(chunk.entry, with: entry) }
-        let loser = isNewer ? chunk.header : header
-        if loser.kind == .chunk { usages.onDeadChunk(in: loser.place.superblock, sequence: loser.sequence) }
+        let loser = isNewer ? (chunk.entry, chunk.sequence) : (entry, header.sequence)
+        if loser.0.isChunk { usages.onDeadChunk(in: loser.0.superblock, sequence: loser.1) }
     }
 
     /// Both tables, without the tombstones that the replay needed.
@@ -69,9 +75,9 @@ struct LogReplay: ~Copyable {
 
     private mutating func applyState(_ entry: IndexEntry, _ header: RecordHeader, _ chunk: Current?) {
         let state = current(in: acceptors, like: entry, header)
-        let chunkState = chunk.flatMap { $0.header.bearsAcceptorState ? $0.header.sequence : nil } ?? 0
-        guard header.sequence >= max(state?.header.sequence ?? 0, chunkState) else { return }
-        let becomesChunk = header.kind == .chunk && header.sequence >= chunk?.header.sequence ?? 0
+        let chunkState = chunk?.header.flatMap { $0.bearsAcceptorState ? $0.sequence : nil } ?? 0
+        guard header.sequence >= max(state?.sequence ?? 0, chunkState) else { return }
+        let becomesChunk = header.kind == .chunk && header.sequence >= chunk?.sequence ?? 0
         switch (state, becomesChunk) {
         case (let state?, true): acceptors.remove(state.entry)
         case (let state?, false): acceptors.replace(state.entry, with: entry)
@@ -82,34 +88,46 @@ struct LogReplay: ~Copyable {
 
     private struct Current {
         let entry: IndexEntry
-        let header: RecordHeader
+        /// nil when the checkpoint names a record that cannot be read any more. What stands behind the checkpoint's ends
+        /// is no older than that, but for copies of tombstones.
+        let header: RecordHeader?
+
+        var sequence: UInt64 { header?.sequence ?? 0 }
     }
 
     /// What the table has for the id that the new record is about.
     private func current(in table: borrowing ChunkIndex, like new: IndexEntry, _ header: RecordHeader) -> Current? {
         var ordinal = 0
         while let entry = table.entry(new.key, ordinal: ordinal) {
-            if let found = headerIfSameID(entry, new, idLength: header.idLength) {
-                return Current(entry: entry, header: found)
+            switch match(entry, new, idLength: header.idLength) {
+            case .sameID(let found): return Current(entry: entry, header: found)
+            case .unreadable where checkpointSequence != nil: return Current(entry: entry, header: nil)
+            case .otherID, .unreadable: ordinal += 1
             }
-            ordinal += 1
         }
         return nil
     }
 
-    private func headerIfSameID(_ entry: IndexEntry, _ new: IndexEntry, idLength: Int) -> RecordHeader? {
+    private enum Match {
+        case sameID(RecordHeader)
+        case otherID
+        case unreadable
+    }
+
+    private func match(_ entry: IndexEntry, _ new: IndexEntry, idLength: Int) -> Match {
         guard let superblock = superblocks[entry.superblock], let other = superblocks[new.superblock] else {
-            return nil
+            return .unreadable
         }
         let end = RecordHeader.byteCount + idLength
-        return superblock.withHead(at: entry.offset, length: entry.headLength) { head -> RecordHeader? in
-            guard case .header(let header) = RecordHeader.decode(head, at: superblock.place(entry.offset)),
-                header.idLength == idLength
-            else { return nil }
+        return superblock.withHead(at: entry.offset, length: entry.headLength) { head -> Match in
+            guard case .header(let header) = RecordHeader.decode(head, at: superblock.place(entry.offset)) else {
+                return .unreadable
+            }
+            guard header.idLength == idLength else { return .otherID }
             let isSame = other.withHead(at: new.offset, length: end) { newHead in
                 head[RecordHeader.byteCount..<end].elementsEqual(newHead[RecordHeader.byteCount..<end])
             }
-            return isSame == true ? header : nil
-        } ?? nil
+            return isSame == true ? .sameID(header) : .otherID
+        } ?? .unreadable
     }
 }

@@ -40,8 +40,9 @@ struct OpenedLog: ~Copyable {
         now = files.options.time.now()
         active = (numbers.last ?? 1, files.emptyTail)
         let checkpointFiles = CheckpointFiles(directory: files.directory, fileSystem: files.fileSystem)
-        try checkpointFiles.removeTemporary()
-        guard let file = try checkpointFiles.open(), let checkpoint = Checkpoint(file, store: store) else {
+        // A cache keeps no store from opening.
+        try? checkpointFiles.removeTemporary()
+        guard let file = (try? checkpointFiles.open()) ?? nil, let checkpoint = Checkpoint(file, store: store) else {
             try scan(numbers, witness: nil)
             return
         }

@@ -9,8 +9,9 @@ import Synchronization
 /// - An index names the copy only when the copy is durable; until then it names the original.
 /// - What is copied was compared with its SHA-256; a record that is not as it was written stays where it is.
 struct SuperblockCompaction {
-    /// Copies that wait for the disk together.
-    private static let flightMax = 128
+    /// Copies that wait for the disk together, and their bytes.
+    private static let flightMax = 512
+    private static let flightBytesMax = 16 * ByteCount.mebibyte
 
     private let store: ChunkStore
     private let superblock: Superblock
@@ -19,6 +20,7 @@ struct SuperblockCompaction {
     private let pinnedSequenceMin: UInt64
     private let pace: CompactionPace
     private let flight: MoveFlight
+    private var flightBytes = 0
     private(set) var bytesMoved = 0
     /// Superblocks that this one says are gone.
     private(set) var removed = RangeSet<UInt32>()
@@ -73,6 +75,11 @@ struct SuperblockCompaction {
             throw error
         }
         bytesMoved += header.length
+        flightBytes += header.length
+        if flightBytes >= Self.flightBytesMax {
+            flight.wait()
+            flightBytes = 0
+        }
         pace.rest(after: header.length)
     }
 
