@@ -133,7 +133,7 @@ def test_everything_is_found(node):
     assert any(entry.get("accepted_ballot") for entry in listing) and any(
         entry.get("promised_ballot") and not entry.get("accepted_ballot") for entry in listing)
     running = assert_same(node, held, listing)
-    assert len(running.superblocks) > 2
+    assert running.superblocks[-1].number > 2, "compaction may have removed the first ones"
 
     node.daemon.kill()
     assert_same(node, held, listing)
