@@ -23,19 +23,25 @@ package struct Router: Sendable {
 
     /// What stands at one place of the tree for each method. Few, so a walk over them is faster than hashing.
     private struct Handlers: Sendable {
-        private var entries: [(method: HTTPMethod, handler: Handler)] = []
+        private var entries: [Entry] = []
+
+        // A struct, as a closure in a tuple or an optional is wrapped in another one on the heap.
+        struct Entry: Sendable {
+            let method: HTTPMethod
+            let handler: Handler
+        }
 
         var isEmpty: Bool { entries.isEmpty }
 
-        subscript(method: HTTPMethod) -> Handler? {
-            for entry in entries where entry.method == method { return entry.handler }
+        subscript(method: HTTPMethod) -> Entry? {
+            for entry in entries where entry.method == method { return entry }
             return nil
         }
 
         func adding(_ method: HTTPMethod, _ handler: @escaping Handler, pattern: String) -> Handlers {
             precondition(self[method] == nil, "two routes for \(method.rawValue) \(pattern)")
             var added = self
-            added.entries.append((method, handler))
+            added.entries.append(Entry(method: method, handler: handler))
             return added
         }
     }
@@ -109,8 +115,8 @@ package struct Router: Sendable {
     package func match(_ method: HTTPMethod, _ path: UnsafeBufferPointer<UInt8>) -> Match {
         var parameters = PathParameters()
         guard let handlers = Self.find(path[...], root, &parameters) else { return .notFound }
-        if let handler = handlers[method] { return .found(handler, parameters) }
-        if method == .head, let handler = handlers[.get] { return .found(handler, parameters) }
+        if let entry = handlers[method] { return .found(entry.handler, parameters) }
+        if method == .head, let entry = handlers[.get] { return .found(entry.handler, parameters) }
         var allow = HTTPMethod.allCases.filter { handlers[$0] != nil || $0 == .options }
         if handlers[.get] != nil, handlers[.head] == nil { allow.append(.head) }
         return .methodNotAllowed(allow: allow.sorted { $0.rawValue < $1.rawValue })
