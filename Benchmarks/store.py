@@ -63,10 +63,12 @@ class Store:
 
 def table(figures: dict[str, dict], chunks: int, chunk_bytes: int, folder: Path) -> str:
     put, opened, scan = figures["fill"]["puts_per_second"], figures["open"], figures["scan"]
+    cost = [1e6 * seconds for seconds in figures["fill"]["processor_seconds_per_put"]]
     contend, compact, verify = figures["contend"], figures["compact"], figures["verify"]
     quiet, busy = (statistics.median(contend[f"reads_per_second_{name}"]) for name in ["quiet", "compacting"])
     rows = [
         ("PUTs a second, 256 under way: first tenth, last tenth", f"{put[0]:,.0f}, {put[-1]:,.0f}"),
+        ("what a PUT costs: first tenth, last tenth", f"{cost[0]:.1f} µs, {cost[-1]:.1f} µs of a core"),
         ("PUTs for each fsync", f"{chunks / max(figures['fill']['synchronizations'], 1):,.1f}"),
         ("opening from the checkpoint", spent(opened)),
         ("opening without it, by one scan", spent(scan)),
@@ -77,6 +79,8 @@ def table(figures: dict[str, dict], chunks: int, chunk_bytes: int, folder: Path)
         ("deletions a second", f"{figures['delete']['deletes_per_second']:,.0f}"),
         ("reads while compaction runs at its rate, against without it", f"{busy / quiet:.2f}"),
         ("compaction at full speed", spent(compact)),
+        ("what compaction at its rate of 32 MiB/s takes",
+         f"{100 * 2**25 * compact['processor_seconds'] / max(compact['bytes_moved'], 1):.0f} % of a core"),
         ("bytes copied", f"{compact['bytes_moved'] / 1e6:,.0f} MB"),
         ("disk before and after", f"{compact['disk_bytes_before'] / 1e6:,.0f} MB, "
                                   f"{compact['disk_bytes_after'] / 1e6:,.0f} MB"),

@@ -27,10 +27,11 @@ enum Phase: String {
         let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: workload.chunkBytes, alignment: 64)
         defer { bytes.deallocate() }
         let parts = 10
-        var rates: [Double] = []
+        var (rates, costs): ([Double], [Double]) = ([], [])
         let flight = Flight(max: Self.flightMax)
         for part in 0..<parts {
             let numbers = part * workload.count / parts..<(part + 1) * workload.count / parts
+            let processor = ProcessFigures.processorSeconds
             let seconds = try measure {
                 for number in numbers {
                     workload.fill(bytes, number)
@@ -42,10 +43,11 @@ enum Phase: String {
                 try flight.finish()
             }
             rates.append(Double(numbers.count) / seconds)
+            costs.append((ProcessFigures.processorSeconds - processor) / Double(numbers.count))
         }
         let closing = measure { store.close() }
         return [
-            "puts_per_second": rates, "closing_seconds": closing,
+            "puts_per_second": rates, "processor_seconds_per_put": costs, "closing_seconds": closing,
             "synchronizations": store.statistics.synchronizations,
         ]
     }
@@ -86,10 +88,11 @@ enum Phase: String {
     /// Reads with and without compaction beside them, in turns.
     private func contend(_ workload: Workload) throws -> [String: Any] {
         var (quiet, busy, moved): ([Double], [Double], Int) = ([], [], 0)
-        for round in 0..<Self.contentionRounds {
+        // A small store only shows that it works.
+        for round in 0..<(workload.count < 100_000 ? 2 : 17) {
             for isBusy in [false, true] {
                 let store = try workload.open(maintainsItself: isBusy)
-                let rate = Reading(store, workload).run(seconds: 1)
+                let rate = Reading(store, workload).run(seconds: 0.5)
                 store.close()
                 moved += store.statistics.compactionBytesMoved
                 // The first round only warms the cache.
@@ -99,8 +102,6 @@ enum Phase: String {
         }
         return ["reads_per_second_quiet": quiet, "reads_per_second_compacting": busy, "bytes_moved": moved]
     }
-
-    private static let contentionRounds = 9
 
     private func compact(_ workload: Workload) throws -> [String: Any] {
         let store = try workload.open()

@@ -51,7 +51,7 @@ struct Role: Sendable {
                 setting: "COMPACTION_LIVE_PERCENT", "PERCENT",
                 "A superblock of which less is needed gives its space back (default 50)."),
             CommandOption(
-                setting: "COMPACTION_BYTES_PER_SEC", "BYTES", "How fast compaction copies (default 64 MiB)."),
+                setting: "COMPACTION_BYTES_PER_SEC", "BYTES", "How fast compaction copies (default 32 MiB)."),
             CommandOption(setting: "DISK_WARNING_PERCENT", "N", "Disk usage from which /health warns (default 85)."),
             CommandOption(setting: "DISK_CRITICAL_PERCENT", "N", "Disk usage that refuses writes (default 95)."),
         ]

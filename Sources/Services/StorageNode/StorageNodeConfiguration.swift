@@ -44,7 +44,7 @@ package struct StorageNodeConfiguration: Sendable {
             "MAX_CHUNK_SIZE", default: 2 * ByteCount.mebibyte, in: 1...64 * ByteCount.mebibyte)
         compactionLivePercent = try settings.integer("COMPACTION_LIVE_PERCENT", default: 50, in: 1...90)
         compactionBytesPerSecond = try settings.integer(
-            "COMPACTION_BYTES_PER_SEC", default: 64 * ByteCount.mebibyte, in: 1...64 * ByteCount.gibibyte)
+            "COMPACTION_BYTES_PER_SEC", default: 32 * ByteCount.mebibyte, in: 1...64 * ByteCount.gibibyte)
         diskWarningPercent = try settings.number("DISK_WARNING_PERCENT", default: 85, in: 0...100)
         diskCriticalPercent = try settings.number("DISK_CRITICAL_PERCENT", default: 95, in: 0...100)
     }

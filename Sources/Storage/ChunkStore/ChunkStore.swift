@@ -28,7 +28,7 @@ package final class ChunkStore: Sendable {
         /// As few bytes to be won are not worth beginning the next superblock for.
         package var compactionBytesMin = ByteCount.mebibyte
         /// How fast compaction copies when nobody waits for it.
-        package var compactionBytesPerSecond = 64 * ByteCount.mebibyte
+        package var compactionBytesPerSecond = 32 * ByteCount.mebibyte
         /// Disk space that chunks may not take: with it, a full node can still delete and compact. nil means what the
         /// rest of one superblock may need, but no more than a fiftieth of the disk.
         package var reserveBytes: Int?
