@@ -83,6 +83,7 @@ check: packages ## Check format, imports and scripts.
 	@python3 Tools/check-imports
 	@echo "==> scripts"
 	@python3 Tools/check-scripts
+	@! git grep -nE '^(<{7}|>{7}) ' || { echo "a merge was left unfinished" >&2; exit 1; }
 	@echo "==> checks passed"
 
 fmt: ## Format the Swift sources in place.

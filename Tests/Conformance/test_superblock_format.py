@@ -15,6 +15,7 @@ from Harness import superblocks
 from Harness.daemon import Daemon, wait_for
 from Harness.ports import STORAGE, PortBlock
 
+NODE = "storage-node-1"
 VIDEO = "550e8400-e29b-41d4-a716-446655440000"
 
 
@@ -64,11 +65,15 @@ class Node:
         return answer.json()["entries"]
 
 
+def prepare(ballot: str) -> dict:
+    return {"ballot": ballot, "configuration": {"version": 0, "members": [{"node_id": NODE}]}}
+
+
 def chunk_value(content: bytes) -> dict:
     return {
         "video_id": VIDEO, "stream": "source", "sequence": 0, "size_bytes": len(content),
         "checksum": "sha256:" + hashlib.sha256(content).hexdigest(), "redundancy_mode": "replication", "group": "g1",
-        "nodes": ["n1"], "start_sec": 0, "duration_sec": 0,
+        "nodes": [NODE], "start_sec": 0, "duration_sec": 0,
     }
 
 
@@ -101,7 +106,7 @@ def fill(node: Node, chance: random.Random) -> dict[str, bytes]:
             assert node.put(name, content, f"{step + 1}.a" if chance.random() < 0.4 else None) == 201
             held[name] = content
         if chance.random() < 0.2:
-            assert node.paxos(f"chunk-{chance.randrange(30)}", "prepare", {"ballot": f"{step + 1}.b"})["node_id"]
+            assert node.paxos(f"chunk-{chance.randrange(30)}", "prepare", prepare(f"{step + 1}.b"))["node_id"]
     return held
 
 

@@ -62,6 +62,7 @@ class Record:
     kind: int
     id: str
     metadata: bytes
+    configuration_length: int
     payload: bytes
     payload_crc: int
     sha256: bytes
@@ -80,6 +81,14 @@ class Record:
 
     def payload_is_intact(self) -> bool:
         return self.kind == VOID or crc32c(self.payload) == self.payload_crc
+
+    @property
+    def bears_state(self) -> bool:
+        return self.promised is not None or self.accepted is not None or self.configuration_length > 0
+
+    @property
+    def accepted_value(self) -> bytes:
+        return self.metadata[: len(self.metadata) - self.configuration_length]
 
     def removed(self) -> Iterator[int]:
         for first, last in struct.iter_unpack("<II", self.metadata):
@@ -120,7 +129,8 @@ def _record(data: bytes, offset: int, number: int, salt: int) -> Record | None:
     if data[offset : offset + 4] != b"VREC" or offset + RECORD_HEADER.size > len(data):
         return None
     (_, crc, version, kind, flags, id_length, metadata_length, payload_length, superblock, sequence, durable_offset, _,
-     promised_proposer, accepted_proposer, promised_round, accepted_round, sha256, payload_crc, _, record_salt,
+     promised_proposer, accepted_proposer, promised_round, accepted_round, sha256, payload_crc, configuration_length,
+     record_salt,
      record_offset) = RECORD_HEADER.unpack_from(data, offset)
     if id_length > 64 or metadata_length > 4096:
         return None
@@ -137,7 +147,8 @@ def _record(data: bytes, offset: int, number: int, salt: int) -> Record | None:
     id_end = RECORD_HEADER.size + id_length
     return Record(
         superblock=number, offset=offset, length=length, kind=kind, id=head[RECORD_HEADER.size : id_end].decode(),
-        metadata=head[id_end:], payload=data[payload_start : payload_start + payload_length], payload_crc=payload_crc,
+        metadata=head[id_end:], configuration_length=configuration_length,
+        payload=data[payload_start : payload_start + payload_length], payload_crc=payload_crc,
         sha256=sha256, sequence=sequence, durable_offset=durable_offset,
         promised=Ballot(promised_round, promised_proposer) if flags & PROMISED else None,
         accepted=Ballot(accepted_round, accepted_proposer) if flags & ACCEPTED else None)
@@ -207,7 +218,7 @@ def read_folder(folder: Path) -> Folder:
             damage.append(f"chunk {chunk.id} in superblock {chunk.superblock} at {chunk.offset}")
     return Folder(
         identity=identity, chunks={id: record.payload for id, record in chunks.items()},
-        acceptors={id: AcceptorState(record.promised, record.accepted, record.metadata) for id, record in states.items()},
+        acceptors={id: AcceptorState(record.promised, record.accepted, record.accepted_value) for id, record in states.items()},
         damage=damage, superblocks=sorted(superblocks.values(), key=lambda superblock: superblock.number))
 
 
@@ -218,6 +229,6 @@ def _newest(records: list[Record]) -> tuple[dict[str, Record], dict[str, Record]
     for record in sorted(records, key=lambda record: record.sequence):
         if record.kind in (CHUNK, TOMBSTONE):
             contents[record.id] = record
-        if record.kind in (CHUNK, TOMBSTONE, ACCEPTOR_STATE) and (record.promised or record.accepted):
+        if record.kind in (CHUNK, TOMBSTONE, ACCEPTOR_STATE) and record.bears_state:
             states[record.id] = record
     return {id: record for id, record in contents.items() if record.kind == CHUNK}, states

@@ -201,8 +201,8 @@ extension FakeCluster: NodeListing {
                 .filter { after == nil || $0.place > after ?? "" }
             let page = ids.prefix(min(limit, Self.pageMax))
             return AcceptorListing(
-                nodeId: node.id, acceptorId: node.acceptorID, nodeUrl: url, version: "1.0.0", chunkCount: node.stored.count,
-                entries: page.map { node.entry($0.id) }, unreadableCount: 0,
+                nodeId: node.id, acceptorId: node.acceptorID, nodeUrl: url, version: "1.0.0",
+                chunkCount: node.stored.count, entries: page.map { node.entry($0.id) }, unreadableCount: 0,
                 next: page.count < ids.count ? page.last?.place : nil)
         }
     }

@@ -134,7 +134,9 @@ struct JournalTests {
             #expect(await harness.service.journal.pass(.prompt) == 0)
             let next = try #require(try await harness.service.catalog.journal(of: upload.id)).records(of: .catalog).next
             let taken = ChunkID(video: upload.id, stream: .catalog, sequence: next)
-            try harness.cluster.put(taken, try upload.stored(), at: upload.urls)
+            let other = try upload.value(next, stream: .catalog)
+            try harness.cluster.put(
+                taken, try upload.stored(), at: upload.urls, accepting: (Ballot(round: 7, proposer: 7), other))
             try await rename(upload, "Through")
             while await harness.service.journal.pass(.prompt) > 0 { await Task.yield() }
             #expect(try await facts(upload, at: upload.urls[0]).title == "Through")

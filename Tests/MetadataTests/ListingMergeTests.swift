@@ -150,6 +150,8 @@ struct ChunkRulingTests {
     @Test("a node whose memory is not the one that the value names has no vote, though it may hold the bytes")
     func identities() throws {
         let acceptors = [0, 1, 7].map { AcceptorID(high: 1, low: $0) }
+        let identities = Dictionary(uniqueKeysWithValues: zip(nodes, acceptors))
+        let group = PlacementGroup(members: nodes, identities: identities)
         let named = ChunkValue(
             videoId: video, stream: .source, sequence: 0, sizeBytes: 10, checksum: SHA256.digest(of: [1]),
             group: group.id, nodes: nodes, acceptors: acceptors)

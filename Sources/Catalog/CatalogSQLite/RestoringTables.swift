@@ -96,7 +96,8 @@ enum RestoringTables {
         ) { (row) throws(CatalogError) in
             return SeenVideo(
                 id: try row.decode(0) { VideoID($0) }, position: row.integer(1),
-                group: try NodeTable.group(key: row.integer(2), connection), chunkCount: row.int(3), problemCount: row.int(4))
+                group: try NodeTable.group(key: row.integer(2), connection), chunkCount: row.int(3),
+                problemCount: row.int(4))
         }
     }
 

@@ -5,8 +5,6 @@ package enum Defect: Sendable, CaseIterable {
     case skipsPayloadCRC
     /// Compaction takes tombstones for waste, though an older record of their chunk may stand somewhere else.
     case dropsTombstones
-    /// Takes a checkpoint for true without comparing it with the superblocks that are there.
-    case trustsStaleCheckpoint
 }
 
 extension ChunkStore.Options {

@@ -47,8 +47,7 @@ struct OpenedLog: ~Copyable {
             return
         }
         let witness = CheckpointWitness(checkpoint)
-        let isTrusted = files.options.has(.trustsStaleCheckpoint)
-        guard try isTrusted || witness.fits(numbers, files), try go(onFrom: checkpoint, witness, numbers) else {
+        guard try witness.fits(numbers, files), try go(onFrom: checkpoint, witness, numbers) else {
             startAgain(numbers)
             try scan(numbers, witness: witness)
             return

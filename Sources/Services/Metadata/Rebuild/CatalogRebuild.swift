@@ -203,7 +203,8 @@ package struct CatalogRebuild: Sendable {
             holders.count >= group.majority
         else { return ruling }
         // Who created the video is not known before its journal is read.
-        let terms = VideoTerms(group: group, configuration: Configuration(initial: try group.membership()), creator: nil)
+        let terms = VideoTerms(
+            group: group, configuration: Configuration(initial: try group.membership()), creator: nil)
         let members = group.members(at: firsts.map(\.asked))
         let round = found.entries.reduce(UInt32(0)) { max($0, $1.entry.promisedBallot?.round ?? 0) }
         let proposer = Proposer(
