@@ -55,7 +55,7 @@ integration: build-debug ## Run the tests of the whole system, with real process
 browser: build-debug ## Run the tests in Chromium.
 	@$(MAKE) pytest-run LOG=browser PATHS=Tests/Browser
 
-soak: build-debug ## Run the long tests: a 5 GB upload in bounded memory.
+soak: build-debug ## Run the long tests: a 5 GB upload in bounded memory, rivals under kill -9.
 	@$(MAKE) pytest-run LOG=soak PATHS="Tests/Integration -m soak"
 
 sim: build ## Try to refute consensus and the store's durability, at length.
@@ -89,7 +89,7 @@ check: packages ## Check format, imports and scripts.
 fmt: ## Format the Swift sources in place.
 	@swift format -i --parallel -r $(SWIFT_FOLDERS)
 
-bench: build packages-bench venv ## Measure beside nginx, fio and ffmpeg; writes docs/performance.md.
+bench: build packages-bench venv ## Measure beside nginx, fio, ffmpeg and etcd; writes docs/performance.md.
 	@VSTACK_BINARY=$(RELEASE_BINARY) $(PYTHON) -m Benchmarks $(ARGS)
 
 bench-store: packages-bench venv ## Fill, open, compact and verify a store of a million chunks; writes docs/storage.md.

@@ -96,10 +96,12 @@ let package = Package(
         // The pages themselves are compiled into CWebAssets (docs/decisions/005-web-assets.md).
         module(
             "WebAssets", in: "Web", ["Base", "CWebAssets"],
-            exclude: ["index.html", "icon.svg", "icons.svg", "css", "js"]),
+            exclude: ["index.html", "consensus.html", "icon.svg", "icons.svg", "css", "js"]),
         module(
             "WebSite", in: "Services/WebSite",
-            ["Base", "Digests", "HTTPTypes", "HTTPClient", "MetadataAPI", "Hosting", "WebAssets"]),
+            [
+                "Base", "Digests", "HTTPTypes", "HTTPClient", "MetadataAPI", "ConsensusSimulator", "Hosting", "WebAssets",
+            ]),
 
         // Simulation: a disk that fails on request, and the store upon it.
         module("SimulatedDisk", in: "Simulator/Disk", ["Base", "ChunkStore"]),
@@ -164,7 +166,12 @@ let package = Package(
                 "Base", "Digests", "ChunkPaxos", "HTTPTypes", "HTTPClient", "Hosting", "Media", "MetadataAPI",
                 "SmartClient", "Streaming",
             ]),
-        tests("WebSite", ["Base", "HTTPTypes", "HTTPClient", "Hosting", "MetadataAPI", "WebAssets", "WebSite"]),
+        tests(
+            "WebSite",
+            [
+                "Base", "HTTPTypes", "HTTPClient", "Hosting", "MetadataAPI", "ConsensusSimulator", "WebAssets",
+                "WebSite",
+            ]),
 
     ],
     swiftLanguageModes: [.v6]

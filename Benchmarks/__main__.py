@@ -12,12 +12,13 @@ sys.path.insert(0, str(ROOT / "Tests"))
 from Harness.cluster import Cluster  # noqa: E402
 
 from . import writes  # noqa: E402
+from .commits import Commits  # noqa: E402
 from .measure import Comparison, Scale  # noqa: E402
 from .nginx import Nginx  # noqa: E402
 from .reads import Reads  # noqa: E402
 from .report import keep, table  # noqa: E402
 
-CASES = ["chunk", "single", "small", "ping", "manifest", "put", "late-put", "upload"]
+CASES = ["chunk", "single", "small", "ping", "manifest", "put", "late-put", "upload", "commit", "commit5"]
 
 
 def main() -> int:
@@ -47,12 +48,15 @@ def main() -> int:
 def run(names: list[str], scale: Scale, folder: Path) -> list[Comparison]:
     cluster, nginx = Cluster(LOG_LEVEL="warning"), Nginx(folder)
     reads = Reads(cluster, nginx, scale)
+    commits = Commits(folder, scale)
     cases: dict[str, Callable[[], Comparison]] = {
         "chunk": reads.chunk, "single": reads.single, "small": reads.small_chunk, "ping": reads.ping,
         "manifest": reads.manifest,
         "put": lambda: writes.put(cluster, folder, scale),
         "late-put": lambda: writes.late_put(folder, scale),
         "upload": lambda: writes.upload(cluster, folder, scale),
+        "commit": lambda: commits.compare(3),
+        "commit5": lambda: commits.compare(5),
     }
     try:
         nginx.start()

@@ -44,7 +44,8 @@ def machine(folder: Path) -> str:
     file_system = output("stat", "-f", "-c", "%T", str(folder))
     tools = ", ".join([
         version(r"nginx/\S+", "nginx", "-v"), version(r"fio-\S+", "fio", "--version"),
-        version(r"wrk \S+", "wrk", "--version"), version(r"ffmpeg version \S+", "ffmpeg", "-version")])
+        version(r"wrk \S+", "wrk", "--version"), version(r"etcd Version: \S+", "etcd", "--version"),
+        version(r"ffmpeg version \S+", "ffmpeg", "-version")])
     return (
         f"{model[1] if model else platform.machine()}, {os.cpu_count()} cores, {memory:.0f} GiB, {file_system}, "
         f"Linux {platform.release()}, {tools}")

@@ -7,6 +7,9 @@
 static const unsigned char index_html[] = {
 #embed "../../Web/index.html"
 };
+static const unsigned char consensus_html[] = {
+#embed "../../Web/consensus.html"
+};
 static const unsigned char icon_svg[] = {
 #embed "../../Web/icon.svg"
 };
@@ -15,6 +18,9 @@ static const unsigned char icons_svg[] = {
 };
 static const unsigned char css_base_css[] = {
 #embed "../../Web/css/base.css"
+};
+static const unsigned char css_consensus_css[] = {
+#embed "../../Web/css/consensus.css"
 };
 static const unsigned char css_library_css[] = {
 #embed "../../Web/css/library.css"
@@ -40,8 +46,14 @@ static const unsigned char js_banner_js[] = {
 static const unsigned char js_card_js[] = {
 #embed "../../Web/js/card.js"
 };
+static const unsigned char js_chunk_view_js[] = {
+#embed "../../Web/js/chunk-view.js"
+};
 static const unsigned char js_confirm_js[] = {
 #embed "../../Web/js/confirm.js"
+};
+static const unsigned char js_consensus_js[] = {
+#embed "../../Web/js/consensus.js"
 };
 static const unsigned char js_dom_js[] = {
 #embed "../../Web/js/dom.js"
@@ -61,6 +73,9 @@ static const unsigned char js_library_js[] = {
 static const unsigned char js_links_js[] = {
 #embed "../../Web/js/links.js"
 };
+static const unsigned char js_message_timeline_js[] = {
+#embed "../../Web/js/message-timeline.js"
+};
 static const unsigned char js_mse_js[] = {
 #embed "../../Web/js/mse.js"
 };
@@ -69,6 +84,9 @@ static const unsigned char js_nodes_js[] = {
 };
 static const unsigned char js_player_js[] = {
 #embed "../../Web/js/player.js"
+};
+static const unsigned char js_scenario_js[] = {
+#embed "../../Web/js/scenario.js"
 };
 static const unsigned char js_timeline_js[] = {
 #embed "../../Web/js/timeline.js"
@@ -84,9 +102,11 @@ static const unsigned char js_upload_js[] = {
 
 static const CWebAsset assets[] = {
     ASSET("index.html", index_html),
+    ASSET("consensus.html", consensus_html),
     ASSET("icon.svg", icon_svg),
     ASSET("icons.svg", icons_svg),
     ASSET("css/base.css", css_base_css),
+    ASSET("css/consensus.css", css_consensus_css),
     ASSET("css/library.css", css_library_css),
     ASSET("css/page.css", css_page_css),
     ASSET("css/player.css", css_player_css),
@@ -95,16 +115,20 @@ static const CWebAsset assets[] = {
     ASSET("js/app.js", js_app_js),
     ASSET("js/banner.js", js_banner_js),
     ASSET("js/card.js", js_card_js),
+    ASSET("js/chunk-view.js", js_chunk_view_js),
     ASSET("js/confirm.js", js_confirm_js),
+    ASSET("js/consensus.js", js_consensus_js),
     ASSET("js/dom.js", js_dom_js),
     ASSET("js/fetching.js", js_fetching_js),
     ASSET("js/format.js", js_format_js),
     ASSET("js/hls.js", js_hls_js),
     ASSET("js/library.js", js_library_js),
     ASSET("js/links.js", js_links_js),
+    ASSET("js/message-timeline.js", js_message_timeline_js),
     ASSET("js/mse.js", js_mse_js),
     ASSET("js/nodes.js", js_nodes_js),
     ASSET("js/player.js", js_player_js),
+    ASSET("js/scenario.js", js_scenario_js),
     ASSET("js/timeline.js", js_timeline_js),
     ASSET("js/upload-list.js", js_upload_list_js),
     ASSET("js/upload.js", js_upload_js),

@@ -34,6 +34,9 @@ struct Pages: Sendable {
         for path in pages.keys.sorted() {
             router.add(.get, "/" + path, "") { try .respond(answer(path, for: $0)) }
         }
+        router.add(.get, "/consensus", "What the storage nodes have agreed on, and how") {
+            try .respond(answer("consensus.html", for: $0))
+        }
         router.add(.get, "/favicon.ico", "") { try .respond(answer("icon.svg", for: $0)) }
     }
 

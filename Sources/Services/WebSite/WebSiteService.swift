@@ -11,7 +11,7 @@ package final class WebSiteService: Service {
 
     private let configuration: WebSiteConfiguration
     private let pages: Pages
-    private let metadata: Backend
+    let metadata: Backend
     private let uploader: Backend
     private let streaming: Backend
 
@@ -32,6 +32,7 @@ package final class WebSiteService: Service {
         addSystemRoutes(to: &router)
         addVideoRoutes(to: &router)
         addUploadRoutes(to: &router)
+        addConsensusRoutes(to: &router)
     }
 
     /// The site itself; `GET /api/health` has the services behind it.
@@ -87,7 +88,7 @@ package final class WebSiteService: Service {
         }
     }
 
-    private static func json(_ value: some Encodable) throws -> Response {
+    static func json(_ value: some Encodable) throws -> Response {
         var response = try Response.json(value)
         response.headers["Cache-Control"] = "no-store"
         return response

@@ -34,6 +34,70 @@
  * @property {number} progress
  * @property {string | null} [error]
  *
+ * @typedef {object} ChunkValue
+ * @property {string} stream
+ * @property {number} sequence
+ * @property {number} size_bytes
+ * @property {string} checksum
+ * @property {string[]} nodes
+ *
+ * @typedef {object} ConsensusAcceptor what an acceptor says of itself; `error` is why it has no say
+ * @property {string} node_id
+ * @property {string | null} [acceptor_id] who decides
+ * @property {string | null} [present_acceptor_id] whom the node has now
+ * @property {number | null} [version]
+ * @property {string | null} [error]
+ * @property {string | null} [promised_ballot]
+ * @property {string | null} [accepted_ballot]
+ * @property {ChunkValue | null} [accepted_value]
+ * @property {string | null} [stored_checksum]
+ *
+ * @typedef {object} Consensus
+ * @property {string} chunk_id
+ * @property {string} phase
+ * @property {string} group
+ * @property {number} quorum
+ * @property {ConsensusAcceptor[]} acceptors
+ *
+ * @typedef {object} TraceEvent
+ * @property {number} time_microseconds
+ * @property {string} kind
+ * @property {string | null} [from]
+ * @property {string | null} [to]
+ * @property {number | null} [sent_microseconds]
+ * @property {{type: string, ballot?: string | null, value?: string | null} | null} [message]
+ * @property {string} text
+ *
+ * @typedef {object} AcceptorState
+ * @property {string} node
+ * @property {boolean} is_up
+ * @property {number | null} [version]
+ * @property {string | null} [promised]
+ * @property {string | null} [accepted_ballot]
+ * @property {string | null} [accepted_value]
+ *
+ * @typedef {object} ClientState
+ * @property {string} name
+ * @property {boolean} is_up
+ * @property {string} phase
+ * @property {string | null} [ballot]
+ * @property {string | null} [value]
+ * @property {string | null} [decided]
+ *
+ * @typedef {object} TraceStep an event, and what it left behind
+ * @property {TraceEvent} event
+ * @property {AcceptorState[]} acceptors
+ * @property {ClientState[]} clients
+ * @property {string[]} chosen
+ *
+ * @typedef {object} Scenario
+ * @property {string} name
+ * @property {string} title
+ * @property {string} summary
+ * @property {string[]} nodes
+ * @property {string[]} clients
+ * @property {TraceStep[]} steps
+ *
  * @typedef {object} Config
  * @property {string} streaming_url
  * @property {string} metadata_url
@@ -112,6 +176,27 @@ export const videos = (limit, offset) => call(`/api/videos?limit=${limit}&offset
  * @returns {Promise<Video>}
  */
 export const video = (id) => call(`/api/videos/${encodeURIComponent(id)}`);
+
+/**
+ * @param {string} id
+ * @returns {Promise<{total_chunks: number, chunks: {chunk_id: string, sequence_num: number}[]}>}
+ */
+export const manifest = (id) => call(`/api/videos/${encodeURIComponent(id)}/manifest`);
+
+/**
+ * @param {string} chunk
+ * @returns {Promise<Consensus>}
+ */
+export const consensus = (chunk) => call(`/api/consensus/${encodeURIComponent(chunk)}`);
+
+/** @returns {Promise<{name: string, title: string, summary: string}[]>} */
+export const scenarios = () => call("/api/scenarios");
+
+/**
+ * @param {string} name
+ * @returns {Promise<Scenario>}
+ */
+export const scenario = (name) => call(`/api/scenarios/${encodeURIComponent(name)}`);
 
 /** @param {string} id */
 export const deleteVideo = (id) => call(`/api/videos/${encodeURIComponent(id)}`, { method: "DELETE" });
