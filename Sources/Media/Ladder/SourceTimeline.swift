@@ -44,16 +44,15 @@ struct SourcePictures {
     }
 
     func cut(_ unit: WorkUnit) throws(MediaError) -> Cut {
-        let start = Int64(unit.startSeconds) * Int64(timescale)
-        let end = unit.endSeconds.map { Int64($0) * Int64(timescale) } ?? .max
-        guard start < end else { throw MediaError(.malformedFragment, "a unit ends before it begins") }
-        let wanted = presentations.filter { (start..<end).contains($0) }
+        let range = unit.range(timescale: timescale)
+        guard !range.isEmpty else { throw MediaError(.malformedFragment, "a unit ends before it begins") }
+        let wanted = presentations.filter(range.contains)
         if let first = wanted.first, let last = wanted.last {
-            let next = presentations.first { $0 >= end }
-            return Cut(range: start..<end, wanted: wanted, encoded: first...(next ?? last))
+            let next = presentations.first { $0 >= range.upperBound }
+            return Cut(range: range, wanted: wanted, encoded: first...(next ?? last))
         }
         // Nothing is shown in the unit; one picture is encoded for the header's sake, and dropped.
-        guard let other = presentations.last(where: { $0 < start }) ?? presentations.first else {
+        guard let other = presentations.last(where: { $0 < range.lowerBound }) ?? presentations.first else {
             throw MediaError(.malformedFragment, "what was read of the source holds no picture")
         }
         return Cut(range: other..<other, wanted: [], encoded: other...other)
