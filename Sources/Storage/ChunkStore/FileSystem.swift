@@ -34,6 +34,35 @@ package protocol StoreFile: AnyObject, Sendable {
     func map(byteCount: Int) throws(FileSystemError) -> any FileMapping
     /// Forgets cached pages that are clean, so that the next read comes from the disk itself.
     func dropCache()
+    /// A second way to the file's bytes, for whoever wants to know what the disk itself has.
+    func diskReader() -> any DiskReader
+}
+
+/// Reads what the disk has, past what memory keeps of the file, and leaves in memory only what was there before.
+package protocol DiskReader: AnyObject, Sendable {
+    /// Fills the buffer from `offset` on; fewer bytes at the end of the file. The buffer's address and size and the
+    /// offset are multiples of ``diskReaderAlignment``.
+    func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(FileSystemError) -> Int
+}
+
+/// A page, and a multiple of every disk's sector.
+package let diskReaderAlignment = 4096
+
+extension StoreFile {
+    /// For files that have only one way to their bytes.
+    package func diskReader() -> any DiskReader { PlainReader(file: self) }
+}
+
+private final class PlainReader: DiskReader {
+    private let file: any StoreFile
+
+    init(file: any StoreFile) { self.file = file }
+
+    func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(FileSystemError) -> Int {
+        let bytes = try file.read(buffer.count, at: offset)
+        buffer.copyBytes(from: bytes)
+        return bytes.count
+    }
 }
 
 /// A file mapped for reading, unmapped when it is let go.
