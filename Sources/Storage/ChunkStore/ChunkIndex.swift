@@ -42,6 +42,7 @@ struct IndexEntry: Equatable {
     }
 
     var offset: Int { Int(offsetUnits) * RecordHeader.alignment }
+    var idLength: Int { Int(idLengthByte) }
     var headLength: Int { RecordHeader.byteCount + Int(idLengthByte) + Int(metadataLengthShort) }
     var isTombstone: Bool { kindByte == RecordKind.tombstone.rawValue }
 }

@@ -42,6 +42,17 @@ extension ChunkStore {
         }
     }
 
+    /// ``lookForSpace()`` for callers that must not be blocked.
+    package func lookedForSpace() async {
+        guard statistics.isDiskFull else { return }
+        await withCheckedContinuation { continuation in
+            resumption.async { [self] in
+                lookForSpace()
+                continuation.resume()
+            }
+        }
+    }
+
     /// ``close()`` for callers that must not be blocked.
     package func closed() async {
         await withCheckedContinuation { continuation in

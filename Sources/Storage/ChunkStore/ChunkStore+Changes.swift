@@ -48,20 +48,25 @@ extension ChunkStore {
     struct Current {
         let key: IndexKey
         let chunk: Located?
+        /// The chunk's, also when its record's head is damaged so that nothing else is known of it.
+        let chunkEntry: IndexEntry?
         /// Set when the acceptor's state is not the chunk record's.
         let state: Located?
 
         var acceptor: Acceptor { (state ?? chunk)?.acceptor ?? Acceptor() }
 
         var view: AcceptorView {
-            AcceptorView(acceptor: acceptor, chunk: chunk.map { ChunkDescription($0.header) })
+            AcceptorView(acceptor: acceptor, chunk: chunk?.intactDescription)
         }
     }
 
     func current(_ id: ChunkID, _ key: IndexKey) throws(ChunkStoreError) -> Current {
-        Current(
-            key: key, chunk: try locate(id, key, in: .chunks, withMetadata: true),
-            state: try locate(id, key, in: .acceptors, withMetadata: true))
+        let state = try locate(id, key, in: .acceptors, withMetadata: true)
+        return switch lookUp(id, key, in: .chunks, withMetadata: true) {
+        case .found(let chunk): Current(key: key, chunk: chunk, chunkEntry: chunk.entry, state: state)
+        case .damaged(let entry): Current(key: key, chunk: nil, chunkEntry: entry, state: state)
+        case .absent: Current(key: key, chunk: nil, chunkEntry: nil, state: state)
+        }
     }
 
     /// Claims the id, and calls `change` with what is known of it. Whatever `change` throws, and whatever prevents
@@ -124,22 +129,24 @@ extension ChunkStore {
 extension ChunkStore.State {
     /// A chunk record counts, in place of an earlier one.
     mutating func publishChunk(_ entry: IndexEntry, over current: ChunkStore.Current, bearsState: Bool) {
-        if let old = current.chunk?.entry {
+        if let old = current.chunkEntry {
             chunks.replace(old, with: entry)
             statistics.chunkBytes -= Int(old.payloadLength)
         } else {
             chunks.insert(entry)
         }
         statistics.chunkBytes += Int(entry.payloadLength)
+        quarantine.release(entry.key)
         if bearsState, let old = current.state?.entry { acceptors.remove(old) }
     }
 
     /// The chunk is gone; its acceptor's state, if there is any, lives on in the tombstone.
     mutating func publishTombstone(_ entry: IndexEntry, over current: ChunkStore.Current, bearsState: Bool) {
-        if let old = current.chunk?.entry {
+        if let old = current.chunkEntry {
             chunks.remove(old)
             statistics.chunkBytes -= Int(old.payloadLength)
         }
+        quarantine.release(current.key)
         if bearsState { publishAcceptor(entry, over: current) }
     }
 
@@ -149,11 +156,5 @@ extension ChunkStore.State {
         } else {
             acceptors.insert(entry)
         }
-    }
-
-    mutating func forgetCorrupt(_ id: ChunkID) {
-        guard let index = corruptIDs.firstIndex(of: id) else { return }
-        corruptIDs.remove(at: index)
-        statistics.corruptChunks -= 1
     }
 }

@@ -24,7 +24,7 @@ extension ChunkStore {
         change(id, completion) { [self] (current, settle) throws(ChunkStoreError) in
             try Self.checkMetadata(accepted.value)
             if current.acceptor.accepted != accepted { try requireWholeLog(id) }
-            guard let chunk = current.chunk?.header, chunk.checksum == checksum, chunk.payloadLength == sizeBytes else {
+            guard let chunk = current.view.chunk, chunk.checksum == checksum, chunk.sizeBytes == sizeBytes else {
                 return settle(.success(AcceptorOutcome(isGranted: false, view: current.view)))
             }
             var acceptor = current.acceptor

@@ -38,6 +38,25 @@ extension ChunkStore {
         }
     }
 
+    /// Makes the log so long that a record of `length` bytes fits.
+    func makeRoom(for length: Int) throws(ChunkStoreError) {
+        while true {
+            let tail = state.withLock { state in
+                state.tails[state.activeNumber].flatMap { tail in
+                    state.superblocks[state.activeNumber].map { (superblock: $0, tail: tail) }
+                }
+            }
+            guard let (superblock, tail) = tail else { throw .closed }
+            if !tail.hasRoom(for: length) {
+                try beginSuperblock(after: superblock.number)
+            } else if !tail.isAllocated(for: length + LogTail.closingBytes) {
+                try grow(superblock, for: length)
+            } else {
+                return
+            }
+        }
+    }
+
     private enum ReservationAttempt {
         case reserved(Reservation)
         case refused(ChunkStoreError)
@@ -80,13 +99,14 @@ extension ChunkStore {
                 return error
             }
         }
-        if let error { throw .writing(error) }
+        if let error { throw failed(error) }
     }
 
     private func allocate(_ superblock: Superblock, _ range: Range<Int>, atLeast needed: Int) throws(FileSystemError) {
         var end = range.upperBound
         do {
             try superblock.file.allocate(range)
+            state.withLock { $0.statistics.isDiskFull = false }
         } catch  where error.isDiskFull {
             // Not all that was wanted, but perhaps what is needed.
             try superblock.file.allocate(range.lowerBound..<needed)
@@ -113,7 +133,7 @@ extension ChunkStore {
                 return error
             }
         }
-        if let error { throw .writing(error) }
+        if let error { throw failed(error) }
     }
 
     /// Writes a record to its place. When that fails the place is given back, or filled so that it never looks like
@@ -123,7 +143,7 @@ extension ChunkStore {
             try reservation.superblock.file.write(bytes, at: reservation.range.lowerBound)
         } catch {
             abandon(reservation)
-            throw .writing(error)
+            throw failed(error)
         }
     }
 
@@ -139,11 +159,8 @@ extension ChunkStore {
     /// group counts, then it is acknowledged.
     func commit(_ group: [Commit]) {
         let filled = fillHoles()
-        let error = synchronize(group.map(\.superblock) + filled.map(\.superblock))
+        if let error = synchronize(group.map(\.superblock) + filled.map(\.superblock)) { becomeReadOnly(error) }
         let failure = state.withLock { state -> ChunkStoreError? in
-            if let error, state.statistics.readOnlyReason == nil {
-                state.statistics.readOnlyReason = "its disk failed to write: \(error.reason)"
-            }
             if let reason = state.statistics.readOnlyReason { return .readOnly(reason) }
             for hole in filled { state.tails[hole.superblock.number]?.onDurable(hole.range, durableOffset: 0) }
             for commit in group {
@@ -249,7 +266,7 @@ extension ChunkStore {
             return nil
         }
         if let error = synchronize([superblock]) {
-            state.withLock { $0.statistics.readOnlyReason = "its disk failed to write: \(error.reason)" }
+            becomeReadOnly(error)
             return nil
         }
         state.withLock { $0.tails[number]?.onMarkerDurable(range) }

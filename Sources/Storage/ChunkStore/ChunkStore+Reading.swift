@@ -13,8 +13,10 @@ extension ChunkStore {
     }
 
     /// The chunk without its bytes, which can be had from the handle; nil when there is no such chunk.
+    /// - Throws: `corrupt` when it is known to be damaged.
     package func find(_ id: ChunkID) throws(ChunkStoreError) -> ChunkHandle? {
         guard let found = try locate(id, in: .chunks, withMetadata: false) else { return nil }
+        if found.isQuarantined { throw Self.corrupt(id) }
         return ChunkHandle(store: self, id: id, superblock: found.superblock, header: found.header)
     }
 
@@ -32,7 +34,7 @@ extension ChunkStore {
         // The state may move meanwhile: into a chunk's record when that is stored, out of it when it is deleted.
         var state = before ?? chunk
         if state == nil { state = try locate(id, key, in: .acceptors, withMetadata: true) }
-        return AcceptorView(acceptor: state?.acceptor ?? Acceptor(), chunk: chunk.map { ChunkDescription($0.header) })
+        return AcceptorView(acceptor: state?.acceptor ?? Acceptor(), chunk: chunk?.intactDescription)
     }
 
     /// One of the two indexes.
@@ -47,6 +49,11 @@ extension ChunkStore {
         let header: RecordHeader
         /// Empty when it was not asked for.
         let metadata: [UInt8]
+        /// The chunk of that id is known to be damaged.
+        let isQuarantined: Bool
+
+        /// nil when the bytes are not to be had.
+        var intactDescription: ChunkDescription? { isQuarantined ? nil : ChunkDescription(header) }
 
         var acceptor: Acceptor { header.acceptor(metadata: metadata) }
     }
@@ -55,25 +62,46 @@ extension ChunkStore {
         try locate(id, IndexKey(id), in: table, withMetadata: withMetadata)
     }
 
-    /// Finds the newest record of `id`. The index gives the place under the lock; the record is read outside it.
+    /// Finds the newest record of `id`.
+    /// - Throws: `corrupt` when its head is damaged.
     func locate(_ id: ChunkID, _ key: IndexKey, in table: Table, withMetadata: Bool) throws(ChunkStoreError)
         -> Located?
     {
-        var ordinal = 0
-        while let (entry, superblock) = candidate(key, ordinal, table) {
-            switch superblock.head(entry, of: id, withMetadata: withMetadata) {
-            case .record(let header, let metadata):
-                return Located(entry: entry, superblock: superblock, header: header, metadata: metadata)
-            case .otherID: ordinal += 1
-            case .unreadable:
-                noteCorrupt(id)
-                throw Self.corrupt(id)
-            }
+        switch lookUp(id, key, in: table, withMetadata: withMetadata) {
+        case .found(let located): return located
+        case .damaged: throw Self.corrupt(id)
+        case .absent: return nil
         }
-        return nil
     }
 
-    private func candidate(_ key: IndexKey, _ ordinal: Int, _ table: Table) -> (IndexEntry, Superblock)? {
+    enum Lookup {
+        case found(Located)
+        /// The index names a record whose head the disk does not give any more.
+        case damaged(IndexEntry)
+        case absent
+    }
+
+    /// The index gives the place under the lock; the record is read outside it.
+    func lookUp(_ id: ChunkID, _ key: IndexKey, in table: Table, withMetadata: Bool) -> Lookup {
+        var ordinal = 0
+        while let (entry, superblock, isQuarantined) = candidate(key, ordinal, table) {
+            switch superblock.head(entry, of: id, withMetadata: withMetadata) {
+            case .record(let header, let metadata):
+                return .found(
+                    Located(
+                        entry: entry, superblock: superblock, header: header, metadata: metadata,
+                        isQuarantined: isQuarantined))
+            case .otherID: ordinal += 1
+            case .unreadable:
+                quarantine(key, id, superblock: entry.superblock, offset: entry.offset)
+                noteLost(entry.offset..<entry.offset + entry.recordLength, in: superblock)
+                return .damaged(entry)
+            }
+        }
+        return .absent
+    }
+
+    private func candidate(_ key: IndexKey, _ ordinal: Int, _ table: Table) -> (IndexEntry, Superblock, Bool)? {
         state.withLock { state in
             let entry =
                 switch table {
@@ -81,15 +109,7 @@ extension ChunkStore {
                 case .acceptors: state.acceptors.entry(key, ordinal: ordinal)
                 }
             guard let entry, let superblock = state.superblocks[entry.superblock] else { return nil }
-            return (entry, superblock)
-        }
-    }
-
-    func noteCorrupt(_ id: ChunkID) {
-        state.withLock { state in
-            guard !state.corruptIDs.contains(id), state.corruptIDs.count < Self.corruptIDsMax else { return }
-            state.corruptIDs.append(id)
-            state.statistics.corruptChunks += 1
+            return (entry, superblock, state.quarantine.contains(key))
         }
     }
 
@@ -118,7 +138,8 @@ package struct ChunkHandle: Sendable {
     /// The bytes as they lie in the mapped superblock, compared with their CRC-32C just now.
     package func read() throws(ChunkStoreError) -> MemoryRegion {
         guard superblock.payloadIsIntact(header) else {
-            store.noteCorrupt(id)
+            let place = header.place
+            store.quarantine(IndexKey(id), id, superblock: place.superblock, offset: place.offset)
             throw ChunkStore.corrupt(id)
         }
         return unverifiedBytes

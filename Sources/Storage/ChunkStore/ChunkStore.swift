@@ -10,6 +10,7 @@ import Synchronization
 /// - Changes to one id happen one after the other (``claim(_:_:)``); different ids do not wait for each other.
 /// - No lock is held over I/O, but for `growth`, which only writers take that need the next stretch of disk.
 /// - After a failed synchronization nothing is written any more.
+/// - What was found damaged is not served again, and is known for as long as it stays so.
 package final class ChunkStore: Sendable {
     package struct Options: Sendable {
         /// Size at which a superblock is closed and the next begun. At least one record always fits.
@@ -40,7 +41,7 @@ package final class ChunkStore: Sendable {
         var claims: [IndexKey: [@Sendable () -> Void]] = [:]
         var isClosed = false
         var statistics: ChunkStoreStatistics
-        var corruptIDs: [ChunkID] = []
+        var quarantine: Quarantine
     }
 
     struct Hole {
@@ -50,9 +51,6 @@ package final class ChunkStore: Sendable {
 
     /// Changes that may wait for another change to the same id.
     static let queuedChangesMax = 256
-    /// Corrupt chunks that are named; more are only counted.
-    static let corruptIDsMax = 1000
-
     /// Who this store is, as an acceptor too.
     package let id: StoreID
     let directory: String
@@ -105,6 +103,7 @@ package final class ChunkStore: Sendable {
             var statistics = state.statistics
             statistics.chunkCount = state.chunks.count
             statistics.superblockCount = state.superblocks.count
+            statistics.corruptChunks = state.quarantine.chunks.count
             statistics.indexBytes = state.chunks.residentBytes + state.acceptors.residentBytes
             return statistics
         }
@@ -113,9 +112,9 @@ package final class ChunkStore: Sendable {
     /// Number of chunks; cheaper than ``statistics``.
     package var chunkCount: Int { state.withLock { $0.chunks.count } }
 
-    /// Chunks that failed their checksum when they were read, and were neither replaced nor deleted since. At most
-    /// 1000 of them.
-    package var corruptChunks: [ChunkID] { state.withLock { $0.corruptIDs } }
+    /// Chunks whose record was found damaged, and that were neither stored again nor deleted since. At most 1000 of
+    /// them; the statistics count all.
+    package var corruptChunks: [ChunkID] { state.withLock { $0.quarantine.names } }
 
     /// Lets what is under way finish, refuses everything new, and gives back disk space that was reserved ahead.
     /// Blocks; chunks that were read stay valid.

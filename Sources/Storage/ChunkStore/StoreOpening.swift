@@ -16,11 +16,13 @@ struct StoreOpening {
         fileprivate var replay: LogReplay
         fileprivate var largestSequence: UInt64
         fileprivate(set) var statistics: ChunkStoreStatistics
+        fileprivate var quarantine = Quarantine()
 
         consuming func makeState() -> ChunkStore.State {
             let superblocks = superblocks
             let active = active
             var statistics = statistics
+            let quarantine = quarantine
             // Damage that can be read again another day must not outrank what is written from now on.
             let lostRecordsMax = UInt64(statistics.corruptRecordBytes / RecordHeader.byteCount)
             let nextSequence = largestSequence + lostRecordsMax + 1
@@ -29,7 +31,8 @@ struct StoreOpening {
             return ChunkStore.State(
                 chunks: tables.chunks, acceptors: tables.acceptors, superblocks: superblocks,
                 activeNumber: active.number,
-                tails: [active.number: active.tail], nextSequence: nextSequence, statistics: statistics)
+                tails: [active.number: active.tail], nextSequence: nextSequence, statistics: statistics,
+                quarantine: quarantine)
         }
     }
 
@@ -76,6 +79,9 @@ struct StoreOpening {
         let recovered = try RecoveredSuperblock(
             superblock, capacity: files.capacity, now: options.time.now(), records: &opened.replay)
         opened.largestSequence = max(opened.largestSequence, recovered.largestSequence)
+        for range in recovered.corrupt {
+            _ = opened.quarantine.add(Quarantine.Stretch(superblock: number, range: range))
+        }
         opened.statistics.corruptRecords += recovered.corrupt.count
         opened.statistics.corruptRecordBytes += recovered.corrupt.reduce(0) { $0 + $1.count }
         opened.statistics.tornRecords += recovered.tornCount

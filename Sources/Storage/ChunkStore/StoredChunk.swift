@@ -64,15 +64,17 @@ package struct ChunkStoreStatistics: Hashable, Sendable {
     package internal(set) var superblockCount = 0
     /// Memory that the index takes.
     package internal(set) var indexBytes = 0
-    /// Stretches of the log that opening found damaged, and their bytes.
+    /// Stretches of the log in which no record can be read, and their bytes.
     package internal(set) var corruptRecords = 0
     package internal(set) var corruptRecordBytes = 0
     /// Unfinished writes that opening found and cleared away.
     package internal(set) var tornRecords = 0
-    /// Chunks that failed their checksum when they were read.
+    /// Chunks whose record is damaged, and that are not served.
     package internal(set) var corruptChunks = 0
     /// Synchronizations of the disk since opening.
     package internal(set) var synchronizations = 0
+    /// The disk refused a write for want of space, and no other has been possible since.
+    package internal(set) var isDiskFull = false
     /// Why nothing can be written any more; nil when all is well.
     package internal(set) var readOnlyReason: String?
 }
