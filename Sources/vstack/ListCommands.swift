@@ -29,14 +29,18 @@ extension Command {
         name: "nodes", summary: "List the storage nodes and how they are.", options: Cluster.options
     ) { invocation in
         try await Cluster.with(invocation) { cluster in
-            var table = Table(["NODE", "STATUS", "DISK", "CHUNKS", "URL", "LAST HEARTBEAT"])
-            for node in try await cluster.metadata.nodes() {
+            let nodes = try await cluster.metadata.nodes()
+            var table = Table(["NODE", "STATUS", "DISK", "CHUNKS", "DAMAGED", "URL", "LAST HEARTBEAT"])
+            for node in nodes {
                 table.add([
                     "\(node.nodeId)", node.status.rawValue, "\((node.diskUsagePercent * 10).rounded() / 10) %",
-                    "\(node.chunkCount)", node.nodeUrl, "\(node.lastHeartbeat)",
+                    "\(node.chunkCount)", "\(node.corruptChunks.count)", node.nodeUrl, "\(node.lastHeartbeat)",
                 ])
             }
             Output.line(table.text)
+            for node in nodes {
+                if let impairment = node.impairment { Output.line(Table.printable("\(node.nodeId): \(impairment)")) }
+            }
             return 0
         }
     }
@@ -51,35 +55,5 @@ extension Command {
             Output.line("deleted \(id)")
             return 0
         }
-    }
-}
-
-/// Columns of text, each as wide as its widest cell.
-private struct Table {
-    private var rows: [[String]]
-
-    init(_ header: [String]) { rows = [header] }
-
-    mutating func add(_ row: [String]) { rows.append(row.map(Self.printable)) }
-
-    var text: String {
-        let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
-        return rows.map { row in
-            let cells = zip(row, widths).map { $0 + String(repeating: " ", count: $1 - $0.count) }
-            return cells.joined(separator: "  ").trimmingSuffix(while: { $0 == " " })
-        }.joined(separator: "\n")
-    }
-
-    /// Without control characters, which could steer a terminal.
-    private static func printable(_ text: String) -> String {
-        String(text.map { $0.unicodeScalars.contains { $0.value < 0x20 || $0.value == 0x7f } ? "�" : $0 })
-    }
-}
-
-extension String {
-    fileprivate func trimmingSuffix(while isTrimmed: (Character) -> Bool) -> String {
-        var text = self[...]
-        while let last = text.last, isTrimmed(last) { text.removeLast() }
-        return String(text)
     }
 }

@@ -328,11 +328,14 @@ package struct NodeSummary: Codable, Sendable {
     package let diskUsagePercent: Double
     package let chunkCount: Int
     package let version: String
+    /// Damaged on the node's disk, and not served by it.
     package let corruptChunks: [ChunkID]
+    /// What the node says it cannot do, and why; nil when it can do all, or is down.
+    package let impairment: String?
 
     package init(
         nodeUrl: String, nodeId: NodeID, status: NodeStatus, lastHeartbeat: Timestamp, diskUsagePercent: Double,
-        chunkCount: Int, version: String, corruptChunks: [ChunkID]
+        chunkCount: Int, version: String, corruptChunks: [ChunkID], impairment: String? = nil
     ) {
         self.nodeUrl = nodeUrl
         self.nodeId = nodeId
@@ -342,6 +345,7 @@ package struct NodeSummary: Codable, Sendable {
         self.chunkCount = chunkCount
         self.version = version
         self.corruptChunks = corruptChunks
+        self.impairment = impairment
     }
 }
 
@@ -363,7 +367,7 @@ package struct HeartbeatRequest: Codable, Sendable {
     package let diskUsagePercent: Double
     package let chunkCount: Int
     package let corruptChunks: [ChunkID]?
-    /// Why the node cannot do all that a node should, such as write or vote; nil when it can.
+    /// Why the node cannot do all that a node should, such as write, vote or give out what it took; nil when it can.
     package let impairment: String?
 
     package init(

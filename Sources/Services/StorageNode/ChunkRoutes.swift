@@ -104,6 +104,7 @@ struct ChunkRoutes: Sendable {
             limit: limit,
             ChunkUpload(writer, id: id, announcedBytes: terms.sizeBytes, nodeID: service.configuration.nodeID) {
                 service.counters.puts.add()
+                service.counters.bytesWritten.add($0)
             })
     }
 

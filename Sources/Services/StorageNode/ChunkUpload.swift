@@ -11,13 +11,13 @@ final class ChunkUpload: BodySink, @unchecked Sendable {
     private let id: ChunkID
     private let announcedBytes: Int?
     private let nodeID: NodeID
-    private let onStored: @Sendable () -> Void
+    private let onStored: @Sendable (_ byteCount: Int) -> Void
     private var received = 0
 
     /// - Parameter announcedBytes: how many bytes the chunk's value says; nil when no value came with it.
     init(
         _ writer: ChunkWriter, id: ChunkID, announcedBytes: Int?, nodeID: NodeID,
-        onStored: @escaping @Sendable () -> Void
+        onStored: @escaping @Sendable (_ byteCount: Int) -> Void
     ) {
         self.writer = writer
         self.id = id
@@ -39,10 +39,10 @@ final class ChunkUpload: BodySink, @unchecked Sendable {
                     Failure(
                         .invalidArgument, "chunk '\(id)' has \(received) bytes, but its value says \(announcedBytes)")))
         }
-        writer.finish { [id, nodeID, onStored] result in
+        writer.finish { [id, nodeID, onStored, received] result in
             switch result {
             case .success(let outcome):
-                onStored()
+                onStored(received)
                 respond(.success(Self.stored(id, outcome)))
             case .failure(let error):
                 respond(Self.refused(error, nodeID))

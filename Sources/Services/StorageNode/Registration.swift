@@ -59,13 +59,13 @@ struct Registration: Sendable {
     let nodeID: NodeID
     let url: String
     let intervalSeconds: Double
-    let heartbeat: @Sendable () -> HeartbeatRequest
+    let heartbeat: @Sendable () async -> HeartbeatRequest
 
     private static let log = Logger("storage-node")
 
     init(
         registry: any NodeRegistry, nodeID: NodeID, url: String, intervalSeconds: Double,
-        heartbeat: @escaping @Sendable () -> HeartbeatRequest
+        heartbeat: @escaping @Sendable () async -> HeartbeatRequest
     ) {
         self.registry = registry
         self.nodeID = nodeID
@@ -95,7 +95,7 @@ struct Registration: Sendable {
         switch step {
         case .register:
             try await registry.register(RegisterNodeRequest(nodeUrl: url, nodeId: nodeID, version: Version.current))
-        case .heartbeat: try await registry.heartbeat(nodeID, heartbeat())
+        case .heartbeat: try await registry.heartbeat(nodeID, await heartbeat())
         }
     }
 

@@ -58,23 +58,25 @@ package struct AcceptorOutcome: Hashable, Sendable {
 
 /// Figures of a store.
 package struct ChunkStoreStatistics: Hashable, Sendable {
-    package internal(set) var chunkCount = 0
+    package var chunkCount = 0
     /// Payload bytes of the chunks that are not deleted.
-    package internal(set) var chunkBytes = 0
-    package internal(set) var superblockCount = 0
+    package var chunkBytes = 0
+    package var superblockCount = 0
     /// Memory that the index takes.
-    package internal(set) var indexBytes = 0
+    package var indexBytes = 0
     /// Stretches of the log in which no record can be read, and their bytes.
-    package internal(set) var corruptRecords = 0
-    package internal(set) var corruptRecordBytes = 0
+    package var corruptRecords = 0
+    package var corruptRecordBytes = 0
     /// Unfinished writes that opening found and cleared away.
-    package internal(set) var tornRecords = 0
+    package var tornRecords = 0
     /// Chunks whose record is damaged, and that are not served.
-    package internal(set) var corruptChunks = 0
+    package var corruptChunks = 0
     /// Synchronizations of the disk since opening.
-    package internal(set) var synchronizations = 0
+    package var synchronizations = 0
     /// The disk refused a write for want of space, and no other has been possible since.
-    package internal(set) var isDiskFull = false
+    package var isDiskFull = false
     /// Why nothing can be written any more; nil when all is well.
-    package internal(set) var readOnlyReason: String?
+    package var readOnlyReason: String?
+
+    package init() {}
 }
