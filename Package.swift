@@ -102,7 +102,7 @@ let package = Package(
             name: "vstack",
             dependencies: [
                 "Base", "HTTPTypes", "HTTPServer", "HTTPClient", "MetadataAPI", "UploaderAPI", "SmartClient", "Hosting",
-                "StorageNode", "Metadata", "Uploader", "Streaming", "WebSite",
+                "ChunkPaxos", "ChunkStore", "StorageNode", "Metadata", "Uploader", "Streaming", "WebSite",
             ],
             path: "Sources/vstack", swiftSettings: settings),
 

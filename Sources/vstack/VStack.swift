@@ -5,7 +5,7 @@ import Foundation
 @main
 enum VStack {
     static let commands: [Command] =
-        [.up] + Role.all.map(\.command) + [.upload, .play, .verify, .videos, .nodes, .delete, .version, .help]
+        [.up] + Role.all.map(\.command) + [.upload, .play, .verify, .videos, .nodes, .delete, .store, .version, .help]
 
     static func main() async {
         // A reader that leaves early is an error of the write, not the end of the program.
@@ -34,13 +34,9 @@ enum VStack {
         switch words.first {
         case nil, "--help", "-h": return try await dispatch(["help"])
         case "--version", "-V": return try await dispatch(["version"])
-        case let name?:
-            guard let command = commands.first(where: { $0.name == name }) else {
-                throw UsageError(
-                    "there is no command '\(name)'\(Suggestion.text(for: name, among: commands.map(\.name))); "
-                        + "'vstack help' lists them all")
-            }
-            let invocation = try CommandLineParser(command: command).parse(words.dropFirst(), settings: Settings())
+        default:
+            let (command, rest) = try Command.find(words[...], among: commands)
+            let invocation = try CommandLineParser(command: command).parse(rest, settings: Settings())
             guard !invocation.isSet("help") else {
                 Output.line(Help.text(for: command))
                 return 0

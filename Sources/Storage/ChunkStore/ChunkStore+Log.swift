@@ -147,7 +147,7 @@ extension ChunkStore {
         }
     }
 
-    private func abandon(_ reservation: Reservation) {
+    func abandon(_ reservation: Reservation) {
         let hole = Hole(superblock: reservation.superblock, range: reservation.range)
         state.withLock { state in
             let isTakenBack = state.tails[hole.superblock.number]?.onFailed(hole.range) ?? true

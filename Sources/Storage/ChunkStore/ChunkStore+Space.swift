@@ -1,4 +1,5 @@
 import Base
+import Dispatch
 import Synchronization
 
 // What becomes of the store when its disk refuses a write.
@@ -21,22 +22,45 @@ extension ChunkStore {
         }
     }
 
-    /// After the disk was full: finds out whether there is room for a chunk again, and takes it. Does nothing at any
-    /// other time. Blocks.
+    /// After the disk was full: finds out whether there is room for a chunk again, takes it, and writes a record that
+    /// says nothing, since some file systems promise room that they do not have. Does nothing at any other time. Blocks.
     package func lookForSpace() {
-        guard state.withLock({ $0.statistics.isDiskFull && $0.statistics.readOnlyReason == nil && !$0.isClosed }) else {
-            return
+        let isCalledFor = state.withLock { state in
+            let isCalledFor = state.statistics.isDiskFull && state.statistics.readOnlyReason == nil && !state.isClosed
+            if isCalledFor { underWay.enter() }
+            return isCalledFor
         }
+        guard isCalledFor else { return }
         let length = RecordHeader.length(
             idLength: ChunkID.lengthMax, metadataLength: RecordHeader.metadataBytesMax,
             payloadLength: options.chunkBytesMax)
         do throws(ChunkStoreError) {
             try makeRoom(for: length)
+            try appendVoid { [underWay] in underWay.leave() }
+            state.withLock { $0.statistics.isDiskFull = false }
         } catch {
-            // Still full: the flag stands.
-            return
+            underWay.leave()
+            // Still full, and known to be.
+            state.withLock { $0.statistics.isDiskFull = true }
         }
-        state.withLock { $0.statistics.isDiskFull = false }
+    }
+
+    /// - Parameter settled: is called once when nothing was thrown.
+    private func appendVoid(_ settled: @escaping @Sendable () -> Void) throws(ChunkStoreError) {
+        let reservation = try reserve(RecordHeader.byteCount)
+        do {
+            try VoidRecord(
+                superblock: reservation.superblock, range: reservation.range, sequence: reservation.sequence,
+                durableOffset: reservation.durableOffset, storedAt: options.time.now()
+            ).write()
+        } catch {
+            abandon(reservation)
+            throw failed(error)
+        }
+        committer.join(
+            Commit(
+                superblock: reservation.superblock, range: reservation.range, durableOffset: reservation.durableOffset,
+                publish: nil, settled: { _ in settled() }))
     }
 }
 

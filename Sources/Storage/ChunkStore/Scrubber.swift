@@ -22,6 +22,7 @@ package final class Scrubber: Sendable {
         /// How far the pass was when this process went on with it, and when: for the rate.
         var passBegin: (bytes: Int, at: Timestamp)?
         var savedQuarantineVersion = 0
+        var savedFinishedAt: Timestamp?
         var savedAt: Timestamp
         var isStarted = false
         var isStopped = false
@@ -62,7 +63,8 @@ package final class Scrubber: Sendable {
             plan.onResume(store.logExtents(), chunkCount: store.chunkCount, at: pass, now: now)
         }
         let begin = plan.pass.map { (bytes: $0.bytesDone, at: now) }
-        state = Locked(State(plan: plan, passBegin: begin, savedAt: now))
+        state = Locked(
+            State(plan: plan, passBegin: begin, savedFinishedAt: plan.lastFinishedAt, savedAt: now))
     }
 
     package func start() {
@@ -221,7 +223,9 @@ package final class Scrubber: Sendable {
     private func saveIfDue(_ now: Timestamp) {
         let version = store.state.withLock { $0.quarantine.version }
         let isDue = state.withLock { state in
-            if version != state.savedQuarantineVersion { return true }
+            if version != state.savedQuarantineVersion || state.plan.lastFinishedAt != state.savedFinishedAt {
+                return true
+            }
             let isOld = abs(now.seconds(since: state.savedAt)) >= options.saveSeconds
             return isOld && state.plan.pass != nil
         }
@@ -234,6 +238,7 @@ package final class Scrubber: Sendable {
         let memory = state.withLock { state in
             state.savedQuarantineVersion = quarantine.version
             state.savedAt = now
+            state.savedFinishedAt = state.plan.lastFinishedAt
             return ScrubMemory(store: store.id, plan: state.plan, quarantine: quarantine)
         }
         do {
