@@ -43,11 +43,10 @@ test: ## Run all tests: unit, integration, conformance and browser.
 	@for suite in unit integration browser; do printf '%-12s ' "$$suite:"; Tools/closing-line $(LOGS)/$$suite.log; done
 
 unit: build-debug ## Run the unit tests of the Swift modules.
-	@mkdir -p $(LOGS)
 	@echo "==> unit tests"
-	@$(UNIT) --skip-build --filter '$(UNIT_CORES)' $(ARGS) 2>&1 | tee $(LOGS)/unit.log
-	@$(UNIT) --skip-build --filter '$(UNIT_MEDIA)' $(ARGS) 2>&1 | tee -a $(LOGS)/unit.log
-	@$(UNIT) --skip-build --skip '$(UNIT_CORES)' --skip '$(UNIT_MEDIA)' $(ARGS) 2>&1 | tee -a $(LOGS)/unit.log
+	@Tools/logged $(LOGS)/unit.log $(UNIT) --skip-build --filter '$(UNIT_CORES)' $(ARGS)
+	@Tools/logged --append $(LOGS)/unit.log $(UNIT) --skip-build --filter '$(UNIT_MEDIA)' $(ARGS)
+	@Tools/logged --append $(LOGS)/unit.log $(UNIT) --skip-build --skip '$(UNIT_CORES)' --skip '$(UNIT_MEDIA)' $(ARGS)
 
 integration: build-debug ## Run the tests of the whole system, with real processes.
 	@$(MAKE) pytest-run LOG=integration PATHS="Tests/Integration Tests/Conformance"
@@ -108,6 +107,5 @@ $(BUILD)/venv/.installed: Tests/requirements.txt | packages-test
 
 .PHONY: pytest-run
 pytest-run: packages-test venv
-	@mkdir -p $(LOGS)
 	@echo "==> $(LOG) tests"
-	@VSTACK_BINARY=$${VSTACK_BINARY:-$(DEBUG_BINARY)} $(PYTEST) $(PATHS) $(ARGS) 2>&1 | tee $(LOGS)/$(LOG).log
+	@VSTACK_BINARY=$${VSTACK_BINARY:-$(DEBUG_BINARY)} Tools/logged $(LOGS)/$(LOG).log $(PYTEST) $(PATHS) $(ARGS)

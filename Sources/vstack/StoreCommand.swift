@@ -4,8 +4,8 @@ import ChunkStore
 extension Command {
     /// What can be done with the folder of a storage node that does not run.
     static let store = Command(
-        group: "store", summary: "Look into a stopped storage node's folder, or check it.",
-        [.storeInspect, .storeCheck])
+        group: "store", summary: "Look into a stopped storage node's folder, check it, or compact it.",
+        [.storeInspect, .storeCheck, .storeCompact])
 }
 
 extension CommandOption {

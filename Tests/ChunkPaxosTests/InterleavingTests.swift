@@ -11,8 +11,8 @@ import Testing
 @Suite("Rival proposers")
 struct InterleavingTests {
     @Test("no order of messages lets two values be chosen")
-    func allInterleavings() {
-        var explorer = Explorer(world: World(proposerCount: 2, creatorReaches: nil))
+    func allInterleavings() throws {
+        var explorer = try Explorer(world: World(proposerCount: 2, creatorReaches: nil))
         explorer.run()
         #expect(explorer.violation == nil)
         #expect(explorer.chosenValues == [0, 1], "both proposers win in some order")
@@ -20,16 +20,16 @@ struct InterleavingTests {
     }
 
     @Test("what ballot 0 reached is kept by whoever comes later", arguments: [[0], [0, 1], [0, 2], [0, 1, 2]])
-    func creatorFirst(_ reached: [Int]) {
-        var explorer = Explorer(world: World(proposerCount: 1, creatorReaches: reached))
+    func creatorFirst(_ reached: [Int]) throws {
+        var explorer = try Explorer(world: World(proposerCount: 1, creatorReaches: reached))
         explorer.run()
         #expect(explorer.violation == nil)
         #expect(explorer.chosenValues == (reached.count == 1 ? [0, World.creatorValue] : [World.creatorValue]))
     }
 
     @Test("ballot 0 arriving late, in part or never, is safe beside another proposer", arguments: [1])
-    func creatorInFlight(_ proposerCount: Int) {
-        var world = World(proposerCount: proposerCount, creatorReaches: nil)
+    func creatorInFlight(_ proposerCount: Int) throws {
+        var world = try World(proposerCount: proposerCount, creatorReaches: nil)
         world.sendCreatorsValue()
         var explorer = Explorer(world: world)
         explorer.run()
@@ -38,15 +38,15 @@ struct InterleavingTests {
     }
 
     @Test("an acceptor that forgets its promises is caught")
-    func brokenAcceptor() {
-        var explorer = Explorer(world: World(proposerCount: 2, creatorReaches: nil, forgetsPromises: true))
+    func brokenAcceptor() throws {
+        var explorer = try Explorer(world: World(proposerCount: 2, creatorReaches: nil, forgetsPromises: true))
         explorer.run()
         #expect(explorer.violation != nil)
     }
 
     @Test("a proposer that does not adopt is caught")
-    func brokenProposer() {
-        var explorer = Explorer(world: World(proposerCount: 2, creatorReaches: nil, hidesAccepted: true))
+    func brokenProposer() throws {
+        var explorer = try Explorer(world: World(proposerCount: 2, creatorReaches: nil, hidesAccepted: true))
         explorer.run()
         #expect(explorer.violation != nil)
     }
@@ -56,6 +56,7 @@ struct InterleavingTests {
 private struct World: Hashable {
     static let creatorValue: UInt8 = 9
     static let nodes = ["a", "b", "c"].compactMap { NodeID($0) }
+    static let voters = nodes.map { Membership.Member($0) }
 
     enum Message: Hashable {
         case prepare(Int, Ballot)
@@ -77,7 +78,9 @@ private struct World: Hashable {
     let forgetsPromises: Bool
     let hidesAccepted: Bool
 
-    init(proposerCount: Int, creatorReaches: [Int]?, forgetsPromises: Bool = false, hidesAccepted: Bool = false) {
+    init(proposerCount: Int, creatorReaches: [Int]?, forgetsPromises: Bool = false, hidesAccepted: Bool = false) throws
+    {
+        let membership = try Membership(Self.voters)
         self.forgetsPromises = forgetsPromises
         self.hidesAccepted = hidesAccepted
         for acceptor in creatorReaches ?? [] {
@@ -88,7 +91,7 @@ private struct World: Hashable {
         }
         for index in 0..<proposerCount {
             proposers.append(
-                Proposer(acceptors: Self.nodes, proposer: UInt64(index + 1), value: [UInt8(index)]))
+                Proposer(membership: membership, proposer: UInt64(index + 1), value: [UInt8(index)]))
             let actions = proposers[index].onRetry()
             send(actions, of: index)
         }
@@ -121,14 +124,14 @@ private struct World: Hashable {
             }
             world.reply(.answer(link, .accept, ballot, answer))
         case .answer(let link, let question, let ballot, let answer):
-            let (number, node) = (link / 3, Self.nodes[link % 3])
+            let (number, voter) = (link / 3, Self.voters[link % 3])
             let actions =
                 switch answer {
                 case .promised(let accepted):
-                    world.proposers[number].onPromised(node, ballot, accepted: hidesAccepted ? nil : accepted)
-                case .accepted: world.proposers[number].onAccepted(node, ballot)
+                    world.proposers[number].onPromised(voter, ballot, accepted: hidesAccepted ? nil : accepted)
+                case .accepted: world.proposers[number].onAccepted(voter, ballot)
                 case .rejected(let promised, _):
-                    world.proposers[number].onRejected(node, question, ballot, promised: promised)
+                    world.proposers[number].onRejected(voter, question, ballot, promised: promised)
                 }
             world.send(actions, of: number)
         }
@@ -155,7 +158,7 @@ private struct World: Hashable {
             case .accept(let node, let ballot, let value):
                 messages.insert(.accept(link(number, node), ballot, value: value))
             case .decided(let accepted): wasMistaken = wasMistaken || accepts[accepted, default: []].count < 2
-            case .preempted, .inconsistent: break
+            case .preempted, .superseded, .inconsistent: break
             }
         }
     }

@@ -21,10 +21,52 @@ struct ChunkIndexTests {
     func size() {
         #expect(MemoryLayout<IndexEntry>.stride == 32)
         var index = ChunkIndex()
-        for number in 0..<20_000 {
+        var largest = 0.0
+        for number in 0..<60_000 {
             index.insert(entry(key(number)))
-            if number >= 1000 { #expect(index.residentBytes <= 48 * index.count, "\(number)") }
+            if number >= 1000 { largest = max(largest, Double(index.residentBytes) / Double(index.count)) }
         }
+        for number in 1000..<60_000 {
+            index.remove(entry(key(60_999 - number)))
+            largest = max(largest, Double(index.residentBytes) / Double(index.count))
+        }
+        #expect(largest <= 48 && index.count == 1000)
+    }
+
+    @Test("it grows and shrinks in small steps, and finds everything at each of them")
+    func resizing() {
+        var index = ChunkIndex()
+        let keys = (0..<40_000).map(key)
+        var sizes: Set<Int> = []
+        for number in 0..<40_000 {
+            index.insert(entry(keys[number]))
+            sizes.insert(index.residentBytes)
+            let probe = number * 7919 % (number + 1)
+            #expect(index.entry(keys[probe]) != nil && index.entry(key(-1 - number)) == nil)
+        }
+        #expect(sizes.count > 40, "the tables pass memory to each other piece by piece")
+        for number in 0..<39_000 {
+            index.remove(entry(keys[number]))
+            let probe = number + 1 + number * 7919 % (39_999 - number)
+            #expect(index.entry(keys[probe]) != nil && index.entry(keys[number]) == nil)
+        }
+        var seen: Set<IndexKey> = []
+        index.forEach { seen.insert($0.key) }
+        #expect(seen == Set(keys[39_000...]))
+    }
+
+    @Test("an entry that stays is seen once, also when the index changes between the ranges of keys")
+    func ranges() {
+        var index = ChunkIndex()
+        for number in 0..<30_000 { index.insert(entry(key(number))) }
+        var seen: [IndexKey: Int] = [:]
+        for range in 0..<64 {
+            let lowest = UInt64(range) << 58
+            index.forEach(in: lowest...lowest | (1 << 58 - 1)) { seen[$0.key, default: 0] += 1 }
+            for number in 0..<500 { index.insert(entry(key(30_000 + range * 500 + number))) }
+        }
+        #expect((0..<30_000).allSatisfy { seen[key($0)] == 1 })
+        #expect(seen.values.allSatisfy { $0 == 1 })
     }
 
     @Test("it finds what a dictionary finds, through insertions, replacements and removals")

@@ -158,6 +158,7 @@ struct ConsensusTests {
         let system = FaultyFileSystem()
         let store = try openMemory(system)
         let id = store.id
+        #expect(store.acceptorID.description == id.description)
         store.close()
         #expect(try openMemory(system).id == id)
         #expect(try openMemory(FaultyFileSystem()).id != id)

@@ -19,6 +19,18 @@ struct CrashTests {
         #expect(acknowledged > 1500, "the runs must get somewhere before they crash")
     }
 
+    @Test("compaction beside the changes loses nothing, brings nothing back, and goes on after a crash")
+    func compaction() {
+        var (acknowledged, compactions) = (0, 0)
+        for seed in 0..<300 {
+            let report = CrashRun(seed: UInt64(seed), upkeep: .compaction).run()
+            #expect(report.violations.isEmpty, "seed \(seed): \(report.violations.joined(separator: "; "))")
+            acknowledged += report.acknowledged
+            compactions += report.compactions
+        }
+        #expect(acknowledged > 1500 && compactions > 100, "the runs must get somewhere before they crash")
+    }
+
     @Test("a store that acknowledges before its bytes are durable is caught")
     func brokenVariant() {
         var violations = 0
@@ -35,6 +47,12 @@ private struct CrashRun {
     struct Report {
         var violations: [String] = []
         var acknowledged = 0
+        /// Superblocks that compaction removed after the crashes.
+        var compactions = 0
+    }
+
+    enum Upkeep {
+        case none, compaction
     }
 
     private enum Change {
@@ -57,12 +75,16 @@ private struct CrashRun {
     private static let ids = (0..<12).map { chunkID("chunk-\($0)") }
 
     private let seed: UInt64
+    private let upkeep: Upkeep
     private let acknowledgesTooEarly: Bool
 
-    init(seed: UInt64, acknowledgesTooEarly: Bool = false) {
+    init(seed: UInt64, upkeep: Upkeep = .none, acknowledgesTooEarly: Bool = false) {
         self.seed = seed
+        self.upkeep = upkeep
         self.acknowledgesTooEarly = acknowledgesTooEarly
     }
+
+    private var options: ChunkStore.Options { upkeep == .none ? .small : .tiny }
 
     func run() -> Report {
         var random = SplitMix(seed: seed)
@@ -71,7 +93,7 @@ private struct CrashRun {
         var system = FaultyFileSystem()
         for life in 0..<2 {
             system.setFaults { faults in
-                faults.changesUntilCrash = random.below(life == 0 ? 120 : 60)
+                faults.changesUntilCrash = random.below((life == 0 ? 120 : 60) * (upkeep == .none ? 1 : 2))
             }
             live(system, &random, &expectations, &report)
             system = system.afterCrash(seed: random.next())
@@ -85,7 +107,7 @@ private struct CrashRun {
         _ system: FaultyFileSystem, _ random: inout SplitMix, _ expectations: inout [Expectation],
         _ report: inout Report
     ) {
-        guard let store = try? openMemory(system) else { return }
+        guard let store = try? openMemory(system, options) else { return }
         system.setFaults { $0.liesAboutSynchronization = acknowledgesTooEarly }
         while !system.isCrashed {
             var changes: [(index: Int, change: Change)] = []
@@ -116,6 +138,9 @@ private struct CrashRun {
     private func perform(_ changes: [(ChunkID, Change)], _ store: ChunkStore) -> [Bool] {
         let results = Locked([Bool](repeating: false, count: changes.count))
         let done = DispatchGroup()
+        if upkeep == .compaction {
+            DispatchQueue.global().async(group: done) { _ = try? store.compact() }
+        }
         for (place, (id, change)) in changes.enumerated() {
             done.enter()
             let settled = { @Sendable (isAcknowledged: Bool) in
@@ -158,12 +183,25 @@ private struct CrashRun {
     private func check(_ system: FaultyFileSystem, _ expectations: [Expectation], _ report: inout Report) {
         let store: ChunkStore
         do {
-            store = try openMemory(system)
+            store = try openMemory(system, options)
         } catch {
             if report.acknowledged > 0 { report.violations.append("does not open: \(error)") }
             return
         }
         if store.statistics.corruptRecords > 0 { report.violations.append("a crash is taken for damage") }
+        compare(store, expectations, &report)
+        if upkeep == .compaction {
+            do {
+                report.compactions += try store.compact().superblocksRemoved
+            } catch {
+                report.violations.append("does not compact: \(error)")
+            }
+            compare(store, expectations, &report)
+        }
+        store.close()
+    }
+
+    private func compare(_ store: ChunkStore, _ expectations: [Expectation], _ report: inout Report) {
         for (id, expectation) in zip(Self.ids, expectations) {
             let content: [UInt8]?
             let promised: Ballot?
@@ -182,6 +220,5 @@ private struct CrashRun {
                 report.violations.append("\(id) forgot its promise")
             }
         }
-        store.close()
     }
 }

@@ -107,7 +107,8 @@ final class FaultyFileSystem: FileSystem {
 
     func remove(_ path: String) throws(FileSystemError) {
         try change(path, "unlink")
-        state.withLock { _ = $0.names.removeValue(forKey: path) }
+        let file = state.withLock { $0.names.removeValue(forKey: path) }
+        giveSpace(file?.size() ?? 0)
     }
 
     func syncDirectory(_ path: String) throws(FileSystemError) {
@@ -122,6 +123,10 @@ final class FaultyFileSystem: FileSystem {
     func lock(_ path: String) throws(FileSystemError) -> (any AnyObject & Sendable)? {
         let isFree = state.withLock { $0.locked.insert(path).inserted }
         return isFree ? HeldLock(path: path, system: self) : nil
+    }
+
+    func space(in directory: String) -> DiskSpace? {
+        state.withLock { $0.faults.freeBytes }.map { DiskSpace(freeBytes: $0, totalBytes: 1 << 30) }
     }
 
     fileprivate func unlock(_ path: String) { state.withLock { _ = $0.locked.remove(path) } }
@@ -222,6 +227,7 @@ final class MemoryFile: StoreFile {
     func truncate(to size: Int) throws(FileSystemError) {
         try system.change(path, "ftruncate")
         state.withLock { state in
+            system.giveSpace(max(0, state.size - size))
             if size < state.size { memory.write([UInt8](repeating: 0, count: state.size - size), at: size) }
             state.size = size
             state.durable.removeLast(max(0, state.durable.count - size))
@@ -277,6 +283,12 @@ final class MemoryFile: StoreFile {
 }
 
 extension FaultyFileSystem {
+    fileprivate func giveSpace(_ count: Int) {
+        state.withLock { state in
+            if let free = state.faults.freeBytes { state.faults.freeBytes = free + count }
+        }
+    }
+
     fileprivate func takeSpace(_ count: Int, _ path: String) throws(FileSystemError) {
         let fits = state.withLock { state in
             guard let free = state.faults.freeBytes else { return true }

@@ -21,13 +21,24 @@ func bytes(_ count: Int, seed: UInt64) -> [UInt8] {
 }
 
 extension ChunkStore.Options {
-    /// Small superblocks, no marker by itself.
+    /// Small superblocks; no marker, compaction or checkpoint by itself.
     static var small: ChunkStore.Options {
         var options = ChunkStore.Options()
         options.superblockBytesMax = 64 * 1024
         options.chunkBytesMax = 16 * 1024
         options.preallocationBytesMax = 16 * 1024
         options.markerDelay = .seconds(3600)
+        options.maintainsItself = false
+        options.compactionBytesMin = 4096
+        options.reserveBytes = 0
+        return options
+    }
+
+    /// Superblocks of a few records.
+    static var tiny: ChunkStore.Options {
+        var options = small
+        options.superblockBytesMax = 24 * 1024
+        options.chunkBytesMax = 8 * 1024
         return options
     }
 }

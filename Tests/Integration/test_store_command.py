@@ -137,6 +137,33 @@ def test_check_finds_lost_stretches_and_files(folder):
     assert [entry["kind"] for entry in found["damage"]] == ["superblock"]
 
 
+def test_compact(folder):
+    """What was deleted is given back; what is left is whole, and a node serves it."""
+    kept = {chunk: content for index, (chunk, content) in enumerate(folder.contents.items()) if index in (1, 8)}
+    node = folder.start()
+    for chunk in folder.contents:
+        if chunk not in kept:
+            requests.delete(f"{folder.url}/chunk/{chunk}", timeout=30)
+    assert store("compact", folder.path).returncode == 1, "a node is running"
+    assert node.stop() == 0
+    done = report("compact", folder.path, "--live-percent", 99)
+    assert done["superblocks_removed"] == 1 and 100_000 < done["moved_bytes"] < 110_000
+    assert done["freed_bytes"] > 390_000 and done["corrupt_records"] == 0
+    assert not folder.superblock.exists()
+    assert report("check", folder.path)["chunk_count"] == 2
+    again = store("compact", folder.path)
+    assert again.returncode == 0 and "0 superblocks removed" in again.stdout
+    node = folder.start()
+    for chunk, content in kept.items():
+        assert requests.get(f"{folder.url}/chunk/{chunk}", timeout=30).content == content
+    assert node.stop() == 0
+    # The record that says so is what makes a missing superblock no loss.
+    superblocks = sorted((folder.path / "superblocks").iterdir())
+    superblocks[-1].rename(superblocks[-1].with_name("000009.vsb"))
+    lost = report("check", folder.path, code=1)
+    assert {entry["kind"] for entry in lost["damage"]} >= {"superblock", "lost"}
+
+
 def test_a_running_node(folder):
     """A check is refused while a node has the folder open; a look is allowed, and leaves the node alone."""
     node = folder.start()
@@ -150,7 +177,7 @@ def test_a_running_node(folder):
 
 def test_no_store(tmp_path):
     """A folder without a store, and one that lost its parts, are named as such."""
-    for verb in ("inspect", "check"):
+    for verb in ("inspect", "check", "compact"):
         result = store(verb, tmp_path)
         assert result.returncode == 1 and "no chunk store" in result.stderr
         assert store(verb, tmp_path / "nothing").returncode == 1

@@ -64,14 +64,16 @@ private final class FakeNodes: ChunkNodes {
 
     private var patience: PlacementGroupSink.Patience {
         var patience = PlacementGroupSink.Patience()
-        patience.straggler = .milliseconds(20)
+        // What a test does not make fail has all the time of a busy machine.
+        patience.straggler = .seconds(600)
         patience.majority = Retry(first: .milliseconds(1), total: .milliseconds(200))
         patience.metadata = Retry(first: .milliseconds(1), total: .seconds(600))
+        patience.mending = .seconds(600)
         return patience
     }
 
-    private func sink(_ time: any TimeSource = SystemTime()) -> PlacementGroupSink {
-        PlacementGroupSink(video: video, nodes: nodes, health: SharedNodeHealth(time: time), patience: patience)
+    private func sink() -> PlacementGroupSink {
+        PlacementGroupSink(video: video, nodes: nodes, health: SharedNodeHealth(), patience: patience)
     }
 
     private func chunk(_ sequence: Int) -> OutgoingChunk {
@@ -105,7 +107,10 @@ private final class FakeNodes: ChunkNodes {
     func oneAway() async throws {
         for behaviour in [FakeNodes.Behaviour.refusing, .hanging] {
             nodes.set(2, behaviour)
-            let sink = sink(FixedTime())
+            var patience = patience
+            patience.straggler = .milliseconds(20)
+            let sink = PlacementGroupSink(
+                video: video, nodes: nodes, health: SharedNodeHealth(time: FixedTime()), patience: patience)
             for sequence in 0..<6 { try await sink.store(chunk(sequence)) }
             for sequence in 0..<6 { #expect(holders(sequence) == 2) }
             let commits = nodes.state.withLock { $0.commits }

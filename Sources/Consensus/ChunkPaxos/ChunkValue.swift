@@ -9,7 +9,7 @@ package enum RedundancyMode: String, Sendable, Codable {
 /// What consensus decides about a chunk: which bytes they are, and where they live.
 ///
 /// Acceptors keep it as the canonical JSON of this type and compare those bytes; it names enough for a catalog to be
-/// rebuilt from the nodes alone.
+/// rebuilt from the nodes alone. The holders it names decide the chunk's next version.
 package struct ChunkValue: Hashable, Sendable, Codable {
     package let videoId: VideoID
     package let stream: ChunkStream
@@ -18,18 +18,20 @@ package struct ChunkValue: Hashable, Sendable, Codable {
     package let sizeBytes: Int
     package let checksum: SHA256Digest
     package let redundancyMode: RedundancyMode
-    /// The placement group whose members are this instance's acceptors.
+    /// The placement group of the nodes.
     package let group: String
-    /// The nodes that are to hold the bytes, in the group's order.
+    /// The nodes that are to hold the bytes, in the group's order. In version 0 they are the instance's own acceptors.
     package let nodes: [NodeID]
+    /// The identities of the nodes, in the same order; nil where they were not known when the video was created.
+    package let acceptors: [AcceptorID]?
     /// Playing time the chunk covers, from the start of the video; zero for streams that are not played by time.
     package let startSec: Double
     package let durationSec: Double
 
     package init(
         videoId: VideoID, stream: ChunkStream, sequence: Int, sizeBytes: Int, checksum: SHA256Digest,
-        redundancyMode: RedundancyMode = .replication, group: String, nodes: [NodeID], startSec: Double = 0,
-        durationSec: Double = 0
+        redundancyMode: RedundancyMode = .replication, group: String, nodes: [NodeID], acceptors: [AcceptorID]? = nil,
+        startSec: Double = 0, durationSec: Double = 0
     ) {
         self.videoId = videoId
         self.stream = stream
@@ -39,8 +41,20 @@ package struct ChunkValue: Hashable, Sendable, Codable {
         self.redundancyMode = redundancyMode
         self.group = group
         self.nodes = nodes
+        self.acceptors = acceptors
         self.startSec = startSec
         self.durationSec = durationSec
+    }
+
+    /// The acceptors of the version after the one in which this value is chosen.
+    /// - Throws: ``Failure`` (`invalidArgument`) when the value names nobody, somebody twice, or not as many identities
+    ///   as nodes.
+    package func holders() throws(Failure) -> Membership {
+        guard let acceptors else { return try Membership(nodes.map { Membership.Member($0) }) }
+        guard acceptors.count == nodes.count else {
+            throw Failure(.invalidArgument, "the value names \(nodes.count) nodes and \(acceptors.count) identities")
+        }
+        return try Membership(zip(nodes, acceptors).map { Membership.Member($0, $1) })
     }
 
     /// The bytes acceptors store and compare.

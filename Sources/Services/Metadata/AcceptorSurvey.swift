@@ -1,6 +1,7 @@
 import Base
 import ChunkPaxos
 import MetadataAPI
+import Placement
 import StorageNodeAPI
 
 /// What a chunk's acceptors answered when they were asked, all at once, what they have.
@@ -13,9 +14,9 @@ struct AcceptorSurvey: Sendable {
     var verdict: Learner.Verdict { learner.verdict }
     var roundSeenMax: UInt32 { learner.roundSeenMax }
 
-    private init(members: [GroupMember]) {
+    private init(members: [GroupMember], membership: Membership) {
         self.members = members
-        learner = Learner(acceptors: members.map(\.nodeId))
+        learner = Learner(membership: membership)
     }
 
     /// Members whose stored bytes have the checksum and size.
@@ -29,10 +30,10 @@ struct AcceptorSurvey: Sendable {
     /// Asks every member; returns when all have answered or failed, or earlier when a value is chosen and nothing is
     /// outstanding from the nodes in `awaited`, so that a node that hangs holds up nobody.
     static func take(
-        of chunk: ChunkID, members: [GroupMember], awaiting awaited: Set<NodeID>, registry: NodeRegistry,
-        gateway: any AcceptorGateway
+        of chunk: ChunkID, members: [GroupMember], membership: Membership, awaiting awaited: Set<NodeID>,
+        registry: NodeRegistry, gateway: any AcceptorGateway
     ) async -> AcceptorSurvey {
-        var survey = AcceptorSurvey(members: members)
+        var survey = AcceptorSurvey(members: members, membership: membership)
         await withTaskGroup(of: (NodeID, Result<AcceptorReport, any Error>).self) { group in
             for member in members {
                 group.addTask { (member.nodeId, await read(chunk, member, registry, gateway)) }
@@ -52,7 +53,8 @@ struct AcceptorSurvey: Sendable {
         switch result {
         case .success(let report):
             reports[node] = report
-            learner.onReport(node, promised: report.promisedBallot, accepted: report.accepted)
+            learner.onReport(
+                Membership.Member(node), Acceptor(promised: report.promisedBallot, accepted: report.accepted))
         case .failure(let error):
             failures[node] = (error as? any PresentableError)?.message ?? "it did not answer"
         }
@@ -80,6 +82,12 @@ struct AcceptorSurvey: Sendable {
         }
         return result
     }
+}
+
+extension PlacementGroup {
+    /// The group as the acceptors of version 0 of its videos' chunks.
+    /// - Throws: ``Failure`` when it has nobody, or too many.
+    func membership() throws(Failure) -> Membership { try Membership(members.map { Membership.Member($0) }) }
 }
 
 extension AcceptorReport {

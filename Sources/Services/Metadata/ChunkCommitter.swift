@@ -9,7 +9,7 @@ struct ChunkCommitter: Sendable {
     /// How often a value is proposed before the commit is refused, and how long it waits in between.
     struct Policy: Sendable {
         var attemptsMax = 6
-        /// The first wait at most; each further one up to twice as long.
+        /// Half of the first wait at most; each further one is up to twice as long.
         var backoff = Duration.milliseconds(20)
     }
 
@@ -34,6 +34,7 @@ struct ChunkCommitter: Sendable {
         let request: CommitRequest
         let stream: ChunkStream
         let group: PlacementGroup
+        let membership: Membership
         let members: [GroupMember]
         /// Members that the request says hold the bytes.
         let named: Set<NodeID>
@@ -63,18 +64,21 @@ struct ChunkCommitter: Sendable {
 
     /// Asks the acceptors until a value is chosen, proposing the request's where nothing stands against it.
     private func settle(_ context: Context) async throws -> Outcome {
+        var backoff = Backoff(unit: policy.backoff)
         for attempt in 0..<policy.attemptsMax {
             let survey = await AcceptorSurvey.take(
-                of: context.id, members: context.members, awaiting: context.named, registry: registry,
+                of: context.id, members: context.members, membership: context.membership, awaiting: context.named,
+                registry: registry,
                 gateway: gateway)
             switch survey.verdict {
             case .chosen(let accepted, _):
                 return try await conclude(try ChunkValue(encoded: accepted.value), survey, context)
             case .unknown: throw unavailable(survey, context)
             case .conflict: throw inconsistent(context)
+            case .superseded: throw moved(context)
             case .empty, .undecided:
                 try requireHolders(survey, context)
-                try await backOff(attempt)
+                if attempt > 0 { try await Task.sleep(for: backoff.onFailure(random: .random(in: 0...UInt64.max))) }
                 try await propose(survey, context)
             }
         }
@@ -90,7 +94,7 @@ struct ChunkCommitter: Sendable {
             sizeBytes: request.sizeBytes, checksum: request.checksum, group: context.group.id,
             nodes: context.group.members, startSec: request.startSec ?? 0, durationSec: request.durationSec ?? 0)
         let proposer = Proposer(
-            acceptors: context.group.members, proposer: proposers.next(), value: try value.encoded(),
+            membership: context.membership, proposer: proposers.next(), value: try value.encoded(),
             roundSeenMax: survey.roundSeenMax)
         let run = ProposalRun(chunk: context.id, members: context.members, gateway: gateway)
         if await run.run(proposer) == .inconsistent { throw inconsistent(context) }
@@ -112,12 +116,6 @@ struct ChunkCommitter: Sendable {
             startSec: value.startSec, durationSec: value.durationSec,
             replicas: survey.holders(of: value.checksum, sizeBytes: value.sizeBytes))
         return .committed(try await catalog.recordChunk(chunk, at: time.now()).replicas)
-    }
-
-    /// Full jitter, so that rivals do not meet again.
-    private func backOff(_ attempt: Int) async throws {
-        guard attempt > 0 else { return }
-        try await Task.sleep(for: policy.backoff * Double.random(in: 0...Double(1 << min(attempt, 6))))
     }
 }
 
@@ -145,6 +143,7 @@ extension ChunkCommitter {
     }
 
     private func context(_ id: ChunkID, _ request: CommitRequest, _ group: PlacementGroup) throws(Failure) -> Context {
+        let membership = try group.membership()
         let nodes = registry.view
         let members = group.members.compactMap { member in
             nodes.entry(member).map { GroupMember(nodeId: member, nodeUrl: $0.node.url) }
@@ -166,7 +165,9 @@ extension ChunkCommitter {
             named.insert(member.nodeId)
         }
         return Context(
-            id: id, request: request, stream: request.stream ?? .source, group: group, members: members, named: named)
+            id: id, request: request, stream: request.stream ?? .source, group: group, membership: membership,
+            members: members,
+            named: named)
     }
 
     private func matches(_ chunk: Chunk, _ context: Context) -> Bool {
@@ -200,6 +201,10 @@ extension ChunkCommitter {
             .unavailable,
             "no majority of the nodes of placement group \(context.group.id) could answer for chunk \(context.id): "
                 + silent.joined(separator: ", "))
+    }
+
+    private func moved(_ context: Context) -> Failure {
+        Failure(.conflict, "chunk \(context.id) was committed before and has moved since: read it anew")
     }
 
     private func inconsistent(_ context: Context) -> Failure {

@@ -120,7 +120,7 @@ struct ConsensusMessage: Encodable {
     private static func phase(_ survey: AcceptorSurvey, isRecorded: Bool, isPromised: Bool) -> String {
         if isRecorded { return "committed" }
         switch survey.verdict {
-        case .chosen: return "chosen"
+        case .chosen, .superseded: return "chosen"
         case .conflict: return "conflict"
         case .undecided: return "accepted"
         case .empty, .unknown:

@@ -54,7 +54,8 @@ extension MetadataService {
             nodes.entry(member).map { GroupMember(nodeId: member, nodeUrl: $0.node.url) }
         }
         let survey = await AcceptorSurvey.take(
-            of: id, members: members, awaiting: Set(group.members), registry: registry, gateway: gateway)
+            of: id, members: members, membership: try group.membership(), awaiting: Set(group.members),
+            registry: registry, gateway: gateway)
         return ConsensusMessage(id, survey, nodes, isRecorded: chunk != nil)
     }
 

@@ -44,6 +44,7 @@ struct ProposalRun: Sendable {
                     case .accept(let node, let ballot, let value): group.addTask { await accept(node, ballot, value) }
                     case .decided: return finish(.decided, &group)
                     case .preempted: return finish(.preempted, &group)
+                    case .superseded: return finish(.preempted, &group)
                     case .inconsistent: return finish(.inconsistent, &group)
                     }
                 }
@@ -60,10 +61,11 @@ struct ProposalRun: Sendable {
 
     private static func deliver(_ event: Event, to proposer: inout Proposer) -> [Proposer.Action] {
         switch event {
-        case .promised(let node, let ballot, let accepted): proposer.onPromised(node, ballot, accepted: accepted)
-        case .accepted(let node, let ballot): proposer.onAccepted(node, ballot)
+        case .promised(let node, let ballot, let accepted):
+            proposer.onPromised(Membership.Member(node), ballot, accepted: accepted)
+        case .accepted(let node, let ballot): proposer.onAccepted(Membership.Member(node), ballot)
         case .rejected(let node, let question, let ballot, let promised):
-            proposer.onRejected(node, question, ballot, promised: promised)
+            proposer.onRejected(Membership.Member(node), question, ballot, promised: promised)
         case .lost(let node, let question, let ballot): proposer.onLost(node, question, ballot)
         }
     }

@@ -48,7 +48,8 @@ struct HealthVerdict: Equatable {
         let stretches =
             statistics.corruptRecords == 1
             ? "1 stretch of its log is" : "\(statistics.corruptRecords) stretches of its log are"
-        return "\(stretches) lost (\(statistics.corruptRecordBytes) bytes), so it has no vote"
+        let files = statistics.lostSuperblocks == 0 ? "" : ", \(statistics.lostSuperblocks) of them whole superblocks"
+        return "\(stretches) lost (\(statistics.corruptRecordBytes) bytes\(files)), so it has no vote"
     }
 
     private static func joined(_ reasons: [String]) -> String? {

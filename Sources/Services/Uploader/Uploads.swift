@@ -115,7 +115,8 @@ package final class Uploads: Sendable {
                     title: upload.title, durationSec: job.info.durationSeconds, filename: upload.filename)
             )
             await sessions.updateDurably(id, isReported: false) { $0.onRegistered(video.videoId) }
-            run { await self.process(id, job, video) }
+            let ticket = turnstile.ticket()
+            run { await self.process(id, job, video, ticket) }
             return UploadResponse(
                 videoId: video.videoId, uploadSessionId: id, title: upload.title, status: .processing,
                 message: "Video upload received and processing started", statusUrl: "/upload/status/\(id)")
@@ -128,11 +129,20 @@ package final class Uploads: Sendable {
         }
     }
 
-    private func process(_ id: String, _ job: UploadJob, _ video: CreateVideoResponse) async {
+    private func process(_ id: String, _ job: UploadJob, _ video: CreateVideoResponse, _ ticket: Turnstile.Ticket) async
+    {
         let life = Task { await showLife(of: video.videoId) }
-        defer { life.cancel() }
+        await complete(id, job, video, ticket)
+        life.cancel()
+        // Nothing of an upload outlives it: once all are over, another may have the folder.
+        await life.value
+    }
+
+    private func complete(_ id: String, _ job: UploadJob, _ video: CreateVideoResponse, _ ticket: Turnstile.Ticket)
+        async
+    {
         do {
-            try await turnstile.pass {
+            try await turnstile.pass(ticket) {
                 sessions.update(id) { $0.onStarted() }
                 let sink = makeSink(video)
                 let (publication, chunkCount) = try await pipeline.run(job, into: sink) { [sessions] progress in

@@ -1,175 +1,96 @@
-import Base
-import Digests
-
-/// The first 16 bytes of an id's SHA-256: uniformly spread, and nobody can make ids that collide.
-struct IndexKey: Hashable {
-    let high: UInt64
-    let low: UInt64
-
-    init(_ id: ChunkID) {
-        let digest = id.withUTF8Bytes { SHA256.digest(short: $0) }
-        (high, low) = digest.prefix
-    }
-
-    init(idBytes: UnsafeRawBufferPointer) { (high, low) = SHA256.digest(short: idBytes).prefix }
-
-    init(high: UInt64, low: UInt64) {
-        self.high = high
-        self.low = low
-    }
-}
-
-/// Where the newest record of an id is. 32 bytes, no references.
-struct IndexEntry: Equatable {
-    let key: IndexKey
-    /// From 1; 0 is an empty slot.
-    let superblock: UInt32
-    /// The record's offset in units of 64 bytes.
-    private let offsetUnits: UInt32
-    let payloadLength: UInt32
-    private let idLengthByte: UInt8
-    private let kindByte: UInt8
-    private let metadataLengthShort: UInt16
-
-    init(key: IndexKey, header: RecordHeader) {
-        self.key = key
-        superblock = header.place.superblock
-        offsetUnits = UInt32(header.place.offset / RecordHeader.alignment)
-        payloadLength = UInt32(header.payloadLength)
-        idLengthByte = UInt8(header.idLength)
-        kindByte = header.kind.rawValue
-        metadataLengthShort = UInt16(header.metadataLength)
-    }
-
-    var offset: Int { Int(offsetUnits) * RecordHeader.alignment }
-    var idLength: Int { Int(idLengthByte) }
-    var headLength: Int { RecordHeader.byteCount + Int(idLengthByte) + Int(metadataLengthShort) }
-    var isTombstone: Bool { kindByte == RecordKind.tombstone.rawValue }
-}
-
-/// A hash table of ``IndexEntry``: open addressing, linear probing, at most 85 % full, grown by a quarter, so that an
-/// entry costs 38 to 48 bytes.
+/// A hash table of ``IndexEntry`` that grows and shrinks without ever stopping for it: a change of size moves a few
+/// entries with each insertion or removal, from the lowest hash to the highest, and gives the old table's memory back
+/// behind itself. At 72 to 85 % full, an entry costs 38 to 45 bytes, at any moment and at any count above a thousand.
 ///
 /// Several entries may have the same key; the id in the record settles which is which. Owned by one place and used
 /// under that place's lock.
-struct ChunkIndex: ~Copyable, @unchecked Sendable {
+struct ChunkIndex: ~Copyable, Sendable {
     private static let capacityMin = 1024
     private static let loadMax = 0.85
-    private static let growth = 1.25
+    private static let loadMin = 0.72
+    private static let growth = 1.125
+    /// What the load becomes by shrinking.
+    private static let loadShrunk = 0.8
+    /// Homes that move with each change. So many that the old table hardly fills further meanwhile.
+    private static let homesPerStep = 64
+    /// A table of so many homes moves at once: that takes no time, and two of them would be more than the rest.
+    private static let homesAtOnce = 32_768
 
     private(set) var count = 0
-    private var slots: UnsafeMutableBufferPointer<IndexEntry>
-    private var countMax: Int
+    private var table = IndexTable(capacity: capacityMin)
+    /// The table of another size that entries are moved from; of capacity 0 when none is.
+    private var old = IndexTable(capacity: 0)
+    /// Homes of the old table below it are empty.
+    private var frontier = 0
 
-    init() {
-        slots = Self.makeSlots(Self.capacityMin)
-        countMax = Int(Double(Self.capacityMin) * Self.loadMax)
-    }
-
-    deinit { slots.deallocate() }
+    init() {}
 
     /// The `ordinal`-th entry of that key, counting from 0.
     func entry(_ key: IndexKey, ordinal: Int = 0) -> IndexEntry? {
-        var remaining = ordinal
-        var slot = home(key)
-        while slots[slot].superblock != 0 {
-            if slots[slot].key == key {
-                if remaining == 0 { return slots[slot] }
-                remaining -= 1
-            }
-            slot = next(slot)
-        }
-        return nil
+        isInOld(key) ? old.entry(key, ordinal: ordinal) : table.entry(key, ordinal: ordinal)
+    }
+
+    func contains(_ entry: IndexEntry) -> Bool {
+        (isInOld(entry.key) ? old.slot(of: entry) : table.slot(of: entry)) != nil
     }
 
     mutating func insert(_ entry: IndexEntry) {
-        if count >= countMax { grow() }
-        place(entry)
         count += 1
+        resizeIfNeeded()
+        if isInOld(entry.key) { old.place(entry) } else { table.place(entry) }
     }
 
     /// Puts `new` where `old` is; both have the same key.
-    mutating func replace(_ old: IndexEntry, with new: IndexEntry) {
-        guard let slot = slot(of: old) else { preconditionFailure("an entry to replace is in the index") }
-        slots[slot] = new
+    mutating func replace(_ entry: IndexEntry, with new: IndexEntry) {
+        let isFound = isInOld(entry.key) ? old.replace(entry, with: new) : table.replace(entry, with: new)
+        precondition(isFound, "an entry to replace is in the index")
     }
 
     mutating func remove(_ entry: IndexEntry) {
-        guard var hole = slot(of: entry) else { preconditionFailure("an entry to remove is in the index") }
+        let isFound = isInOld(entry.key) ? old.remove(entry) : table.remove(entry)
+        precondition(isFound, "an entry to remove is in the index")
         count -= 1
-        // Entries behind the hole move up, so that no search ends early and no marker of a removed entry is needed.
-        var candidate = next(hole)
-        while slots[candidate].superblock != 0 {
-            let distance = steps(from: home(slots[candidate].key), to: candidate)
-            if distance >= steps(from: hole, to: candidate) {
-                slots[hole] = slots[candidate]
-                hole = candidate
-            }
-            candidate = next(candidate)
-        }
-        slots[hole] = Self.empty
+        resizeIfNeeded()
     }
 
-    /// Calls `body` for every entry; entries must not be added or removed meanwhile.
-    func forEach(_ body: (IndexEntry) -> Void) {
-        for entry in slots where entry.superblock != 0 { body(entry) }
+    /// Calls `body` for every entry, in the order of ascending hashes as far as the table keeps it; entries must not be
+    /// added or removed meanwhile.
+    func forEach(_ body: (IndexEntry) -> Void) { forEach(in: 0...UInt64.max, body) }
+
+    /// Calls `body` for every entry whose key's `high` is in the range. Between two ranges the index may change: every
+    /// entry that is there all the time is seen once.
+    func forEach(in range: ClosedRange<UInt64>, _ body: (IndexEntry) -> Void) {
+        table.forEach(in: range, body)
+        old.forEach(in: range, body)
     }
 
     /// Bytes that the table takes in memory.
-    var residentBytes: Int { slots.count * MemoryLayout<IndexEntry>.stride }
+    var residentBytes: Int { table.residentBytes + old.residentBytes }
 
-    private static let empty = IndexEntry(emptySlot: ())
+    private func isInOld(_ key: IndexKey) -> Bool { old.capacity > 0 && old.home(key) >= frontier }
 
-    private static func makeSlots(_ capacity: Int) -> UnsafeMutableBufferPointer<IndexEntry> {
-        let slots = UnsafeMutableBufferPointer<IndexEntry>.allocate(capacity: capacity)
-        slots.initialize(repeating: empty)
-        return slots
-    }
-
-    /// Multiply-high spreads a uniform key over any capacity without a division.
-    private func home(_ key: IndexKey) -> Int { Int(key.high.multipliedFullWidth(by: UInt64(slots.count)).high) }
-
-    private func next(_ slot: Int) -> Int { slot + 1 == slots.count ? 0 : slot + 1 }
-
-    private func steps(from: Int, to: Int) -> Int { to >= from ? to - from : to + slots.count - from }
-
-    private func slot(of entry: IndexEntry) -> Int? {
-        var slot = home(entry.key)
-        while slots[slot].superblock != 0 {
-            if slots[slot] == entry { return slot }
-            slot = next(slot)
+    private mutating func resizeIfNeeded() {
+        if old.capacity > 0 { return step() }
+        let load = Double(count) / Double(table.capacity)
+        if load > Self.loadMax {
+            begin(capacity: Int(Double(table.capacity) * Self.growth))
+        } else if load < Self.loadMin, table.capacity > Self.capacityMin {
+            begin(capacity: max(Self.capacityMin, Int(Double(count) / Self.loadShrunk)))
         }
-        return nil
     }
 
-    private func place(_ entry: IndexEntry) {
-        var slot = home(entry.key)
-        while slots[slot].superblock != 0 { slot = next(slot) }
-        slots[slot] = entry
+    private mutating func begin(capacity: Int) {
+        old = IndexTable(capacity: capacity)
+        swap(&old, &table)
+        frontier = 0
+        step()
     }
 
-    private mutating func grow() {
-        let old = slots
-        let capacity = Int(Double(old.count) * Self.growth)
-        slots = Self.makeSlots(capacity)
-        countMax = Int(Double(capacity) * Self.loadMax)
-        for entry in old where entry.superblock != 0 { place(entry) }
-        old.deallocate()
-    }
-}
-
-extension IndexEntry {
-    fileprivate init(emptySlot: Void) {
-        key = IndexKey(high: 0, low: 0)
-        (superblock, offsetUnits, payloadLength) = (0, 0, 0)
-        (idLengthByte, kindByte, metadataLengthShort) = (0, 0, 0)
-    }
-}
-
-extension ChunkID {
-    /// The id's bytes, without an allocation.
-    func withUTF8Bytes<R>(_ body: (UnsafeRawBufferPointer) -> R) -> R {
-        var text = description
-        return text.withUTF8 { body(UnsafeRawBufferPointer($0)) }
+    private mutating func step() {
+        let homes = old.capacity <= Self.homesAtOnce ? old.capacity : Self.homesPerStep
+        let limit = min(frontier + homes, old.capacity)
+        for entry in old.drain(from: frontier, homesBelow: limit) { table.place(entry) }
+        frontier = limit
+        if limit == old.capacity { old = IndexTable(capacity: 0) }
     }
 }

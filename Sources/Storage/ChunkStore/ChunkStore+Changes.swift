@@ -53,6 +53,9 @@ extension ChunkStore {
         /// Set when the acceptor's state is not the chunk record's.
         let state: Located?
 
+        /// Of the chunk's record; where its head is damaged it may be any, so the lowest.
+        var chunkSequence: UInt64 { chunk?.header.sequence ?? 0 }
+
         var acceptor: Acceptor { (state ?? chunk)?.acceptor ?? Acceptor() }
 
         var view: AcceptorView {
@@ -105,7 +108,7 @@ extension ChunkStore {
         let metadata = acceptor.accepted?.value ?? []
         let idLength = id.description.utf8.count
         let length = RecordHeader.length(idLength: idLength, metadataLength: metadata.count, payloadLength: 0)
-        let reservation = try reserve(length)
+        let reservation = try reserve(length, for: .upkeep)
         let header = RecordHeader(
             kind: kind, idLength: idLength, metadataLength: metadata.count, payloadLength: 0,
             sequence: reservation.sequence, durableOffset: reservation.durableOffset, storedAt: options.time.now(),
@@ -131,19 +134,26 @@ extension ChunkStore.State {
     mutating func publishChunk(_ entry: IndexEntry, over current: ChunkStore.Current, bearsState: Bool) {
         if let old = current.chunkEntry {
             chunks.replace(old, with: entry)
+            usages.onUnnamed(old, sequence: current.chunkSequence)
             statistics.chunkBytes -= Int(old.payloadLength)
         } else {
             chunks.insert(entry)
         }
+        usages.onNamed(entry)
         statistics.chunkBytes += Int(entry.payloadLength)
         quarantine.release(entry.key)
-        if bearsState, let old = current.state?.entry { acceptors.remove(old) }
+        guard bearsState, let old = current.state else { return }
+        acceptors.remove(old.entry)
+        usages.onUnnamed(old.entry, sequence: old.header.sequence)
     }
 
     /// The chunk is gone; its acceptor's state, if there is any, lives on in the tombstone.
     mutating func publishTombstone(_ entry: IndexEntry, over current: ChunkStore.Current, bearsState: Bool) {
+        // The tombstone's own sequence is no higher, which is all that matters.
+        usages.onTombstone(entry, sequence: nextSequence - 1)
         if let old = current.chunkEntry {
             chunks.remove(old)
+            usages.onUnnamed(old, sequence: current.chunkSequence)
             statistics.chunkBytes -= Int(old.payloadLength)
         }
         quarantine.release(current.key)
@@ -151,10 +161,26 @@ extension ChunkStore.State {
     }
 
     mutating func publishAcceptor(_ entry: IndexEntry, over current: ChunkStore.Current) {
-        if let old = current.state?.entry {
-            acceptors.replace(old, with: entry)
+        if let old = current.state {
+            acceptors.replace(old.entry, with: entry)
+            usages.onUnnamed(old.entry, sequence: old.header.sequence)
         } else {
             acceptors.insert(entry)
         }
+        usages.onNamed(entry)
+    }
+
+    /// Compaction made a copy of a record, and the copy is what counts from now on.
+    mutating func publishMove(of old: IndexEntry, to new: IndexEntry, sequence: UInt64) {
+        if new.isTombstone { usages.onTombstone(new, sequence: sequence) }
+        guard names(old) else { return }
+        if old.isChunk { chunks.replace(old, with: new) } else { acceptors.replace(old, with: new) }
+        usages.onUnnamed(old, sequence: sequence)
+        usages.onNamed(new)
+    }
+
+    /// Whether an index names that record.
+    func names(_ entry: IndexEntry) -> Bool {
+        entry.isChunk ? chunks.contains(entry) : acceptors.contains(entry)
     }
 }

@@ -6,6 +6,15 @@ import Synchronization
 extension ChunkStore {
     package typealias AcceptorCompletion = @Sendable (Result<AcceptorOutcome, ChunkStoreError>) -> Void
 
+    /// Which acceptor this store is, for every chunk.
+    package var acceptorID: AcceptorID {
+        id.bytes.withUnsafeBytes { bytes in
+            AcceptorID(
+                high: UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self)),
+                low: UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self)))
+        }
+    }
+
     /// Phase 1.
     package func prepare(_ id: ChunkID, _ ballot: Ballot, _ completion: @escaping AcceptorCompletion) {
         change(id, completion) { [self] (current, settle) throws(ChunkStoreError) in

@@ -26,19 +26,27 @@ struct Commit: Sendable {
 
 // The log's end: reserving, growing, closing superblocks, and the group commit.
 extension ChunkStore {
+    /// What a record is for.
+    enum Purpose {
+        /// A chunk's bytes; they leave room for upkeep.
+        case content
+        /// What helps to win room back, or is needed to go on with what there is.
+        case upkeep
+    }
+
     /// Reserves a place for a record of `length` bytes, making the log longer where needed.
-    func reserve(_ length: Int) throws(ChunkStoreError) -> Reservation {
+    func reserve(_ length: Int, for purpose: Purpose) throws(ChunkStoreError) -> Reservation {
         while true {
             switch tryReserve(length) {
             case .reserved(let reservation): return reservation
             case .refused(let error): throw error
-            case .needsSpace(let superblock): try grow(superblock, for: length)
+            case .needsSpace(let superblock): try grow(superblock, for: length, purpose)
             case .needsSuperblock(let number): try beginSuperblock(after: number)
             }
         }
     }
 
-    /// Makes the log so long that a record of `length` bytes fits.
+    /// Makes the log so long that a chunk's record of `length` bytes fits.
     func makeRoom(for length: Int) throws(ChunkStoreError) {
         while true {
             let tail = state.withLock { state in
@@ -50,7 +58,7 @@ extension ChunkStore {
             if !tail.hasRoom(for: length) {
                 try beginSuperblock(after: superblock.number)
             } else if !tail.isAllocated(for: length + LogTail.closingBytes) {
-                try grow(superblock, for: length)
+                try grow(superblock, for: length, .content)
             } else {
                 return
             }
@@ -84,7 +92,7 @@ extension ChunkStore {
     }
 
     /// Makes the active superblock's file longer. Doubles it, within limits, so that a small store stays small.
-    private func grow(_ superblock: Superblock, for length: Int) throws(ChunkStoreError) {
+    private func grow(_ superblock: Superblock, for length: Int, _ purpose: Purpose) throws(ChunkStoreError) {
         let error = growth.withLock { _ -> FileSystemError? in
             guard let tail = state.withLock({ $0.tails[superblock.number] }),
                 !tail.isAllocated(for: length + LogTail.closingBytes)
@@ -93,7 +101,9 @@ extension ChunkStore {
             let step = min(max(tail.allocated, 4 * ByteCount.mebibyte), options.preallocationBytesMax)
             let wanted = min(max(tail.allocated + step, needed), tail.capacity)
             do throws(FileSystemError) {
-                try allocate(superblock, tail.allocated..<wanted, atLeast: needed)
+                let open = try openBytes(purpose, atLeast: needed - tail.allocated)
+                try allocate(superblock, tail.allocated..<min(wanted, tail.allocated + open), atLeast: needed)
+                if purpose == .content { state.withLock { $0.statistics.isDiskFull = false } }
                 return nil
             } catch {
                 return error
@@ -102,11 +112,19 @@ extension ChunkStore {
         if let error { throw failed(error) }
     }
 
+    /// How much of the disk the purpose may take.
+    private func openBytes(_ purpose: Purpose, atLeast needed: Int) throws(FileSystemError) -> Int {
+        guard purpose == .content, let space = fileSystem.space(in: directory) else { return .max / 2 }
+        let superblockRest = options.superblockBytesMax / 100 * options.compactionLivePercent
+        let open = space.freeBytes - (options.reserveBytes ?? min(superblockRest, space.totalBytes / 50))
+        guard open >= needed else { throw .diskFull("fallocate", directory) }
+        return open
+    }
+
     private func allocate(_ superblock: Superblock, _ range: Range<Int>, atLeast needed: Int) throws(FileSystemError) {
         var end = range.upperBound
         do {
             try superblock.file.allocate(range)
-            state.withLock { $0.statistics.isDiskFull = false }
         } catch  where error.isDiskFull {
             // Not all that was wanted, but perhaps what is needed.
             try superblock.file.allocate(range.lowerBound..<needed)
@@ -117,7 +135,7 @@ extension ChunkStore {
         state.withLock { $0.tails[superblock.number]?.allocated = end }
     }
 
-    private func beginSuperblock(after number: UInt32) throws(ChunkStoreError) {
+    func beginSuperblock(after number: UInt32) throws(ChunkStoreError) {
         let error = growth.withLock { _ -> FileSystemError? in
             guard state.withLock({ $0.activeNumber == number }) else { return nil }
             let files = SuperblockFiles(directory: directory, options: options, fileSystem: fileSystem)
@@ -213,11 +231,11 @@ extension ChunkStore {
 
     /// Ends the superblocks that writing has moved on from: a last record vouches for all before it, and space that
     /// was reserved ahead goes back.
-    private func closeFullSuperblocks() {
+    func closeFullSuperblocks() {
         let quiet = state.withLock { state in
             state.tails.filter { $0.key != state.activeNumber && $0.value.isQuiet }.map(\.key)
         }
-        for number in quiet where closeTail(number) { _ = state.withLock { $0.tails.removeValue(forKey: number) } }
+        for number in quiet where closeTail(number) { state.withLock { $0.seal(number) } }
     }
 
     /// Closes everything that is open, at the end.

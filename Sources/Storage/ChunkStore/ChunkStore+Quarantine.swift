@@ -16,20 +16,27 @@ extension ChunkStore {
     /// - Returns: whether that is news.
     @discardableResult
     func noteLost(_ range: Range<Int>, in superblock: Superblock) -> Bool {
-        state.withLock { state in
-            let stretch = Quarantine.Stretch(superblock: superblock.number, range: range)
-            guard state.quarantine.add(stretch) else { return false }
-            state.statistics.corruptRecords += 1
-            state.statistics.corruptRecordBytes += range.count
-            var lost: [IndexEntry] = []
-            state.chunks.forEach {
-                if $0.superblock == superblock.number, range.contains($0.offset) { lost.append($0) }
+        let isNews = state.withLock { $0.addLost(range, in: superblock.number) }
+        guard isNews else { return false }
+        for entry in chunks(in: range, of: superblock.number) {
+            quarantine(
+                entry.key, superblock.legibleID(entry), superblock: entry.superblock, offset: entry.offset)
+        }
+        return true
+    }
+
+    /// The chunks that the index has in a stretch. It is asked a part at a time, so that nobody waits for long.
+    private func chunks(in range: Range<Int>, of superblock: UInt32) -> [IndexEntry] {
+        let parts: UInt64 = 256
+        let step = UInt64.max / parts + 1
+        return (0..<parts).flatMap { part in
+            state.withLock { state in
+                var found: [IndexEntry] = []
+                state.chunks.forEach(in: part * step...part * step + (step - 1)) {
+                    if $0.superblock == superblock, range.contains($0.offset) { found.append($0) }
+                }
+                return found
             }
-            for entry in lost {
-                let id = superblock.legibleID(entry)
-                _ = state.quarantineIfCurrent(entry.key, id, superblock: entry.superblock, offset: entry.offset)
-            }
-            return true
         }
     }
 
@@ -42,6 +49,20 @@ extension ChunkStore {
 }
 
 extension ChunkStore.State {
+    /// - Returns: false when the stretch was known, or its superblock is gone.
+    fileprivate mutating func addLost(_ range: Range<Int>, in superblock: UInt32) -> Bool {
+        // Opening may have counted damage without knowing where it stands.
+        let known = quarantine.stretches.count { $0.superblock == superblock }
+        let stretch = Quarantine.Stretch(superblock: superblock, range: range)
+        guard superblocks[superblock] != nil, quarantine.add(stretch) else { return false }
+        guard usages[superblock].corruptRecords <= known else { return true }
+        usages[superblock].corruptRecords += 1
+        usages[superblock].corruptBytes += range.count
+        statistics.corruptRecords += 1
+        statistics.corruptRecordBytes += range.count
+        return true
+    }
+
     fileprivate mutating func quarantineIfCurrent(
         _ key: IndexKey, _ id: ChunkID?, superblock: UInt32, offset: Int
     ) -> Bool {
@@ -60,11 +81,6 @@ extension ChunkIndex {
         }
         return nil
     }
-}
-
-extension IndexEntry {
-    /// The whole record with its padding.
-    var recordLength: Int { RecordHeader.aligned(headLength) + RecordHeader.aligned(Int(payloadLength)) }
 }
 
 extension Superblock {

@@ -5,20 +5,17 @@ import Synchronization
 extension ChunkStore {
     /// The superblocks as they are, in order, each as far as it is durable.
     func logExtents() -> [ScrubPlan.Extent] {
-        let superblocks = state.withLock { state in
-            state.superblocks.values.map { ($0, state.tails[$0.number]?.durableEnd) }
+        let extents = state.withLock { state in
+            state.superblocks.keys.map { number in
+                ScrubPlan.Extent(
+                    superblock: number, end: state.tails[number]?.durableEnd ?? state.usages[number].end)
+            }
         }
-        return superblocks.sorted { $0.0.number < $1.0.number }.compactMap { superblock, durableEnd in
-            let end = durableEnd ?? (try? superblock.file.size()) ?? 0
-            guard end > SuperblockHeader.recordsOffset else { return nil }
-            return ScrubPlan.Extent(superblock: superblock.number, end: end)
-        }
+        return extents.filter { $0.end > SuperblockHeader.recordsOffset }
+            .sorted { $0.superblock < $1.superblock }
     }
 
     func superblock(_ number: UInt32) -> Superblock? { state.withLock { $0.superblocks[number] } }
-
-    /// How far a superblock that is written to is durable; nil for the others.
-    func durableEnd(of superblock: UInt32) -> Int? { state.withLock { $0.tails[superblock]?.durableEnd } }
 
     /// Takes up what an earlier process found damaged. A chunk stays quarantined until it is stored again or deleted;
     /// a stretch of the log counts only if it still cannot be read.

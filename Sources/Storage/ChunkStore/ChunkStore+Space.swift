@@ -31,23 +31,22 @@ extension ChunkStore {
             return isCalledFor
         }
         guard isCalledFor else { return }
+        defer { underWay.leave() }
         let length = RecordHeader.length(
             idLength: ChunkID.lengthMax, metadataLength: RecordHeader.metadataBytesMax,
             payloadLength: options.chunkBytesMax)
         do throws(ChunkStoreError) {
             try makeRoom(for: length)
-            try appendVoid { [underWay] in underWay.leave() }
+            try appendVoid()
             state.withLock { $0.statistics.isDiskFull = false }
         } catch {
-            underWay.leave()
             // Still full, and known to be.
             state.withLock { $0.statistics.isDiskFull = true }
         }
     }
 
-    /// - Parameter settled: is called once when nothing was thrown.
-    private func appendVoid(_ settled: @escaping @Sendable () -> Void) throws(ChunkStoreError) {
-        let reservation = try reserve(RecordHeader.byteCount)
+    private func appendVoid() throws(ChunkStoreError) {
+        let reservation = try reserve(RecordHeader.byteCount, for: .upkeep)
         do {
             try VoidRecord(
                 superblock: reservation.superblock, range: reservation.range, sequence: reservation.sequence,
@@ -57,10 +56,7 @@ extension ChunkStore {
             abandon(reservation)
             throw failed(error)
         }
-        committer.join(
-            Commit(
-                superblock: reservation.superblock, range: reservation.range, durableOffset: reservation.durableOffset,
-                publish: nil, settled: { _ in settled() }))
+        try awaitCommit(reservation) { _ in }
     }
 }
 

@@ -83,7 +83,7 @@ extension ChunkStore {
         _ body: ChunkBody, _ acceptor: Acceptor?, _ current: Current,
         _ settle: @escaping @Sendable (Result<PutOutcome, ChunkStoreError>) -> Void
     ) throws(ChunkStoreError) {
-        let reservation = try reserve(body.recordLength)
+        let reservation = try reserve(body.recordLength, for: .content)
         let header = body.encodeRecord(at: reservation, acceptor: acceptor, storedAt: options.time.now())
         let record = UnsafeRawBufferPointer(rebasing: body.buffer.bytes[..<body.recordLength])
         try write(record, to: reservation)

@@ -8,7 +8,8 @@ import Synchronization
 /// Invariants:
 /// - The index names only durable records. Whoever finds a chunk in it may acknowledge it.
 /// - Changes to one id happen one after the other (``claim(_:_:)``); different ids do not wait for each other.
-/// - No lock is held over I/O, but for `growth`, which only writers take that need the next stretch of disk.
+/// - No lock is held over I/O, but for `growth`, which only writers take that need the next stretch of disk, and
+///   `maintenance`, which only compaction and checkpoints take.
 /// - After a failed synchronization nothing is written any more.
 /// - What was found damaged is not served again, and is known for as long as it stays so.
 package final class ChunkStore: Sendable {
@@ -22,6 +23,17 @@ package final class ChunkStore: Sendable {
         package var writersMax = 256
         /// How long after the last write a record says that everything before it is durable.
         package var markerDelay: DispatchTimeInterval = .seconds(1)
+        /// Below this share of bytes that are still needed, a superblock's rest moves on and its file goes.
+        package var compactionLivePercent = 50
+        /// As few bytes to be won are not worth beginning the next superblock for.
+        package var compactionBytesMin = ByteCount.mebibyte
+        /// How fast compaction copies when nobody waits for it.
+        package var compactionBytesPerSecond = 64 * ByteCount.mebibyte
+        /// Disk space that chunks may not take: with it, a full node can still delete and compact. nil means what the
+        /// rest of one superblock may need, but no more than a fiftieth of the disk.
+        package var reserveBytes: Int?
+        /// Whether compaction and checkpoints happen by themselves, and not only when they are called for.
+        package var maintainsItself = true
         package var time: any TimeSource = SystemTime()
 
         package init() {}
@@ -30,18 +42,21 @@ package final class ChunkStore: Sendable {
     struct State: ~Copyable {
         var chunks: ChunkIndex
         var acceptors: ChunkIndex
+        var usages: SuperblockUsages
         var superblocks: [UInt32: Superblock]
         /// The superblock that is written to.
         var activeNumber: UInt32
         /// Of the active superblock, and of those before it that are not closed yet.
         var tails: [UInt32: LogTail]
         var nextSequence: UInt64
+        /// Superblocks that are missing though nothing says that they were removed.
+        var lostNumbers: [UInt32]
         /// Holes that a failed write left and that no void record fills yet.
         var holes: [Hole] = []
         var claims: [IndexKey: [@Sendable () -> Void]] = [:]
         var isClosed = false
         var statistics: ChunkStoreStatistics
-        var quarantine: Quarantine
+        var quarantine = Quarantine()
     }
 
     struct Hole {
@@ -51,6 +66,7 @@ package final class ChunkStore: Sendable {
 
     /// Changes that may wait for another change to the same id.
     static let queuedChangesMax = 256
+
     /// Who this store is, as an acceptor too.
     package let id: StoreID
     let directory: String
@@ -59,6 +75,8 @@ package final class ChunkStore: Sendable {
     let state: Locked<State>
     /// Held while the log gets more room: a longer file, or the next one.
     let growth = Locked(())
+    /// Held by compaction and checkpoints: one at a time.
+    let maintenance: Locked<Maintenance>
     let committer = GroupCommitter<Commit>()
     let buffers: BufferPool
     /// Everything that was begun and is not settled.
@@ -91,6 +109,7 @@ package final class ChunkStore: Sendable {
                 payloadLength: options.chunkBytesMax),
             buffersMax: options.writersMax)
         state = Locked(opened.makeState())
+        maintenance = Locked(Maintenance())
         committer.start(
             name: "vstack-commit", idleDelay: options.markerDelay,
             commit: { [weak self] in self?.commit($0) }, idle: { [weak self] in self?.writeIdleMarker() })
@@ -104,6 +123,10 @@ package final class ChunkStore: Sendable {
             statistics.chunkCount = state.chunks.count
             statistics.superblockCount = state.superblocks.count
             statistics.corruptChunks = state.quarantine.chunks.count
+            for candidate in state.compactionCandidates {
+                statistics.liveBytes += candidate.neededBytes
+                statistics.deadBytes += candidate.usedBytes - candidate.neededBytes
+            }
             statistics.indexBytes = state.chunks.residentBytes + state.acceptors.residentBytes
             return statistics
         }
@@ -124,6 +147,8 @@ package final class ChunkStore: Sendable {
             return state.isClosed
         }
         guard !wasClosed else { return }
+        // A compaction under way ends at its next record.
+        maintenance.withLock { _ in }
         underWay.wait()
         closeTails()
         committer.stop()

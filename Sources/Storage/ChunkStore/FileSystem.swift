@@ -15,6 +15,23 @@ package protocol FileSystem: Sendable {
     func syncDirectory(_ path: String) throws(FileSystemError)
     /// Takes the lock that the file stands for, held until the result is let go; nil when somebody else has it.
     func lock(_ path: String) throws(FileSystemError) -> (any AnyObject & Sendable)?
+    /// Room on the disk that holds the directory; nil when it does not say.
+    func space(in directory: String) -> DiskSpace?
+}
+
+extension FileSystem {
+    package func space(in directory: String) -> DiskSpace? { nil }
+}
+
+/// How much a disk holds, and how much of it is free for us.
+package struct DiskSpace: Sendable {
+    package let freeBytes: Int
+    package let totalBytes: Int
+
+    package init(freeBytes: Int, totalBytes: Int) {
+        self.freeBytes = freeBytes
+        self.totalBytes = totalBytes
+    }
 }
 
 /// An open file. Any number of threads may call at once. Closed when it is let go.
@@ -89,6 +106,10 @@ package struct FileSystemError: Error, Sendable, CustomStringConvertible {
     package var reason: String { LinuxFileSystem.describe(errorNumber) }
 
     package var isDiskFull: Bool { LinuxFileSystem.meansDiskFull(errorNumber) }
+
+    static func diskFull(_ operation: String, _ path: String) -> FileSystemError {
+        FileSystemError(operation, path, errorNumber: LinuxFileSystem.diskFullNumber)
+    }
 
     package var isNotFound: Bool { LinuxFileSystem.meansNotFound(errorNumber) }
 }

@@ -63,9 +63,18 @@ package struct LinuxFileSystem: FileSystem {
         return nil
     }
 
+    package func space(in directory: String) -> DiskSpace? {
+        var info = statvfs()
+        guard statvfs(directory, &info) == 0 else { return nil }
+        let blockBytes = Int(info.f_frsize)
+        return DiskSpace(freeBytes: Int(info.f_bavail) * blockBytes, totalBytes: Int(info.f_blocks) * blockBytes)
+    }
+
     static func describe(_ errorNumber: Int32) -> String { String(cString: strerror(errorNumber)) }
 
     static func meansDiskFull(_ errorNumber: Int32) -> Bool { errorNumber == ENOSPC || errorNumber == EDQUOT }
+
+    static let diskFullNumber = ENOSPC
 
     static func meansNotFound(_ errorNumber: Int32) -> Bool { errorNumber == ENOENT }
 }

@@ -8,6 +8,8 @@ struct LogReplay: ~Copyable {
     private(set) var chunks = ChunkIndex()
     /// Ids whose acceptor's state is not (or not any more) what their chunk record says.
     private(set) var acceptors = ChunkIndex()
+    /// What became out of date, and the tombstones; what the indexes name is counted at the end.
+    var usages = SuperblockUsages()
     private var superblocks: [UInt32: Superblock] = [:]
 
     mutating func add(_ superblock: Superblock) { superblocks[superblock.number] = superblock }
@@ -17,11 +19,14 @@ struct LogReplay: ~Copyable {
         let chunk = current(in: chunks, like: entry, header)
         if header.bearsAcceptorState { applyState(entry, header, chunk) }
         guard header.kind == .chunk || header.kind == .tombstone else { return }
-        if let chunk {
-            if header.sequence >= chunk.header.sequence { chunks.replace(chunk.entry, with: entry) }
-        } else {
-            chunks.insert(entry)
-        }
+        if header.kind == .tombstone { usages.onTombstone(entry, sequence: header.sequence) }
+        guard let chunk else { return chunks.insert(entry) }
+        // The very record that is known already, read again.
+        if chunk.entry == entry { return }
+        let isNewer = header.sequence >= chunk.header.sequence
+        if isNewer { chunks.replace(chunk.entry, with: entry) }
+        let loser = isNewer ? chunk.header : header
+        if loser.kind == .chunk { usages.onDeadChunk(in: loser.place.superblock, sequence: loser.sequence) }
     }
 
     /// Both tables, without the tombstones that the replay needed.
@@ -29,12 +34,16 @@ struct LogReplay: ~Copyable {
         var tombstones: [IndexEntry] = []
         chunks.forEach { if $0.isTombstone { tombstones.append($0) } }
         for tombstone in tombstones { chunks.remove(tombstone) }
-        return Tables(chunks: chunks, acceptors: acceptors)
+        var usages = usages
+        chunks.forEach { usages.onNamed($0) }
+        acceptors.forEach { usages.onNamed($0) }
+        return Tables(chunks: chunks, acceptors: acceptors, usages: usages)
     }
 
     struct Tables: ~Copyable {
         var chunks: ChunkIndex
         var acceptors: ChunkIndex
+        var usages: SuperblockUsages
     }
 
     private mutating func applyState(_ entry: IndexEntry, _ header: RecordHeader, _ chunk: Current?) {

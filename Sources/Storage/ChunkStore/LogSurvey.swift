@@ -14,6 +14,8 @@ struct LogSurvey: ~Copyable {
     private var payloads: [Suspect] = []
     private var unreadable: [StoreReport.Damage] = []
     private var unfinishedBytes = 0
+    /// Superblocks that records say are gone: files that are still there are waste.
+    private(set) var removed = RangeSet<UInt32>()
 
     /// - Parameters:
     ///   - onRecord: is called for every record whose head is whole.
@@ -35,6 +37,7 @@ struct LogSurvey: ~Copyable {
                 case .whole(let header, let key):
                     report.count(header)
                     onRecord(header, key)
+                    if header.kind == .removal { removed.formUnion(superblock.removedNumbers(header)) }
                     if let key { replay.apply(header, key) }
                 case .damagedPayload(let header, let id, let key):
                     suspects.append(Suspect(header: header, key: key, id: id))
@@ -81,6 +84,15 @@ struct LogSurvey: ~Copyable {
                 detail: reason))
     }
 
+    /// There is no file of that number.
+    mutating func noteMissing(_ number: UInt32) {
+        guard !removed.contains(number) else { return }
+        unreadable.append(
+            StoreReport.Damage(
+                kind: .lost, superblock: number, offset: 0, sizeBytes: 0, chunk: nil, isCurrent: true,
+                detail: "the file is missing, and nothing says that it was removed"))
+    }
+
     consuming func finish() -> LogReplay.Tables { replay.finish() }
 
     /// - Parameter memory: what a node found damaged when it ran.
@@ -89,7 +101,7 @@ struct LogSurvey: ~Copyable {
         report.unfinishedBytes = unfinishedBytes
         report.lastScrubFinishedAt = memory?.lastFinishedAt
         let tables = replay.finish()
-        report.superblocks = Self.withLive(reports, tables)
+        report.superblocks = Self.withLive(reports, tables).sorted { $0.number < $1.number }
         report.chunkCount = tables.chunks.count
         tables.chunks.forEach { report.chunkBytes += Int($0.payloadLength) }
         report.damage = unreadable + stretches.map(Self.damage) + payloads.map { Self.damage($0, tables) }

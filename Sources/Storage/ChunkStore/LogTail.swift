@@ -17,12 +17,15 @@ struct LogTail {
     private var outstanding: [Range<Int>] = []
     /// How far a record on the disk says the file is durable.
     private var announcedEnd: Int
+    /// Where the last of the durable records begins; 0 when it is not known.
+    private(set) var lastDurableOffset: Int
 
-    init(capacity: Int, end: Int, allocated: Int, announcedEnd: Int) {
+    init(capacity: Int, end: Int, allocated: Int, announcedEnd: Int, lastDurableOffset: Int = 0) {
         self.capacity = capacity
         self.end = end
         self.allocated = allocated
         self.announcedEnd = announcedEnd
+        self.lastDurableOffset = lastDurableOffset
     }
 
     var durableEnd: Int { outstanding.first?.lowerBound ?? end }
@@ -43,6 +46,7 @@ struct LogTail {
     /// The record in `range` is durable; it says `durableOffset`.
     mutating func onDurable(_ range: Range<Int>, durableOffset: Int) {
         outstanding.removeAll { $0 == range }
+        lastDurableOffset = max(lastDurableOffset, range.lowerBound)
         announcedEnd = max(announcedEnd, durableOffset)
     }
 

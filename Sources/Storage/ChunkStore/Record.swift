@@ -12,6 +12,8 @@ enum RecordKind: UInt8 {
     case acceptorState = 3
     /// Nothing: fills a hole, or, without payload, only tells how far the file is durable.
     case void = 4
+    /// Compaction removed these superblocks: that they are missing is no loss.
+    case removal = 5
 }
 
 /// The fixed part of a record. `docs/formats/superblock.md` has the layout; the numbers here are the same.

@@ -185,7 +185,7 @@ package final class Scrubber: Sendable {
         outcome.offset = reading.reader.offset
         outcome.resumeOffset = reading.reader.resumeOffset
         outcome.chunkCount = store.currentCount(of: findings.chunks, in: extent.superblock)
-        outcome.damagedCount = note(findings, reading, extent)
+        outcome.damagedCount = note(findings, in: reading.superblock)
         state.withLock { state in
             state.plan.onRead(extent, outcome, startedAt: now)
             state.totals.bytes += outcome.byteCount
@@ -195,9 +195,8 @@ package final class Scrubber: Sendable {
 
     /// Looks at what seems damaged once more, and quarantines what is.
     /// - Returns: how many records are known to be damaged since now.
-    private func note(_ findings: LogFindings, _ reading: Reading, _ extent: ScrubPlan.Extent) -> Int {
+    private func note(_ findings: LogFindings, in superblock: Superblock) -> Int {
         var count = 0
-        let superblock = reading.superblock
         for (header, id, key) in findings.damagedRecords where superblock.isStillDamaged(header.range) {
             // A chunk that was deleted or stored again may rot, and one that is known to is no news.
             let offset = header.place.offset
@@ -207,11 +206,8 @@ package final class Scrubber: Sendable {
                 "a chunk is damaged on disk and is not served any more",
                 ["chunk": id?.description ?? "", "superblock": "\(superblock.number)", "offset": "\(offset)"])
         }
-        let vouchedEnd = max(reading.reader.announcedEnd, store.durableEnd(of: superblock.number) ?? 0)
         for range in findings.damagedStretches where superblock.isStillDamaged(range) {
-            // Space behind the last record was reserved, or is what a crash cut off.
-            let isBehindTheLog = range.upperBound == extent.end && range.lowerBound >= vouchedEnd
-            guard !isBehindTheLog, store.noteLost(range, in: superblock) else { continue }
+            guard store.noteLost(range, in: superblock) else { continue }
             count += 1
             log.error(
                 "records of the log are damaged on disk",

@@ -49,7 +49,7 @@ package struct StoreInspector {
         let key = IndexKey(id)
         var survey = LogSurvey()
         var found: [(RecordHeader, Superblock)] = []
-        for number in numbers {
+        for number in numbers.reversed() where !survey.removed.contains(number) {
             guard let superblock = try? files.open(number).superblock else { continue }
             survey.read(superblock, .heads) { header, headerKey in
                 if headerKey == key { found.append((header, superblock)) }
@@ -76,7 +76,8 @@ package struct StoreInspector {
         var survey = LogSurvey()
         let total = numbers.reduce(0) { $0 + size(of: $1) }
         var done = 0
-        for number in numbers {
+        // What says that a superblock was removed stands in a later one.
+        for number in numbers.reversed() where !survey.removed.contains(number) {
             do {
                 let (superblock, owner) = try files.open(number)
                 guard owner == store else {
@@ -92,6 +93,7 @@ package struct StoreInspector {
             done += size(of: number)
             onProgress(done, total)
         }
+        for number in 1...(numbers.last ?? 1) where !numbers.contains(number) { survey.noteMissing(number) }
         survey.finish(&report, ScrubMemory.load(from: directory, store: store, fileSystem))
         return report
     }
@@ -152,6 +154,7 @@ extension RecordKind {
         case .tombstone: "tombstone"
         case .acceptorState: "acceptor_state"
         case .void: "void"
+        case .removal: "removal"
         }
     }
 }

@@ -15,13 +15,18 @@ package struct StoreReport: Encodable, Sendable {
         package fileprivate(set) var tombstoneRecords = 0
         package fileprivate(set) var acceptorRecords = 0
         package fileprivate(set) var voidRecords = 0
+        package fileprivate(set) var removalRecords = 0
 
-        package var recordCount: Int { chunkRecords + tombstoneRecords + acceptorRecords + voidRecords }
+        package var recordCount: Int {
+            chunkRecords + tombstoneRecords + acceptorRecords + voidRecords + removalRecords
+        }
     }
 
     package enum DamageKind: String, Encodable, Sendable {
         /// The file's headers cannot be read, so nothing in it can.
         case superblock
+        /// The file is missing, and no record says that it was removed.
+        case lost
         /// No record can be read in a stretch.
         case stretch
         /// A record's payload is not what was stored.
@@ -77,6 +82,7 @@ extension StoreReport.SuperblockReport {
         case .tombstone: tombstoneRecords += 1
         case .acceptorState: acceptorRecords += 1
         case .void: voidRecords += 1
+        case .removal: removalRecords += 1
         }
     }
 

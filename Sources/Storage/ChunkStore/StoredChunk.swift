@@ -64,9 +64,17 @@ package struct ChunkStoreStatistics: Hashable, Sendable {
     package var superblockCount = 0
     /// Memory that the index takes.
     package var indexBytes = 0
-    /// Stretches of the log in which no record can be read, and their bytes.
+    /// Bytes of records that are needed, and of those that are not and that compaction may win back.
+    package var liveBytes = 0
+    package var deadBytes = 0
+    /// Superblocks that compaction removed since opening, and the bytes that it copied for that.
+    package var compactions = 0
+    package var compactionBytesMoved = 0
+    /// Stretches of the log that are known to be damaged, and their bytes. A lost superblock counts as one.
     package var corruptRecords = 0
     package var corruptRecordBytes = 0
+    /// Superblocks that are missing though compaction did not remove them.
+    package var lostSuperblocks = 0
     /// Unfinished writes that opening found and cleared away.
     package var tornRecords = 0
     /// Chunks whose record is damaged, and that are not served.

@@ -61,6 +61,24 @@ final class Superblock: Sendable {
         }
     }
 
+    /// The valid record at `offset`, and the key of the id that it is about; nil when there is none within `size`.
+    func record(at offset: Int, size: Int) throws(SuperblockScan.NewerVersion) -> (RecordHeader, IndexKey?)? {
+        guard offset + RecordHeader.byteCount <= size else { return nil }
+        let fixed = withHead(at: offset, length: RecordHeader.byteCount) { RecordHeader.headLength(of: $0) }
+        guard let headLength = fixed ?? nil, offset + headLength <= size else { return nil }
+        let decoded = withHead(at: offset, length: headLength) { head in
+            (
+                RecordHeader.decode(head, at: place(offset)),
+                RecordHeader.idBytes(in: head).map { IndexKey(idBytes: $0) }
+            )
+        }
+        switch decoded {
+        case (.header(let header), let key)? where offset + header.length <= size: return (header, key)
+        case (.newerVersion(let version), _)?: throw SuperblockScan.NewerVersion(version: version)
+        default: return nil
+        }
+    }
+
     func payload(_ header: RecordHeader) -> UnsafeRawBufferPointer {
         let start = header.place.offset + header.payloadOffset
         return UnsafeRawBufferPointer(rebasing: mapping.bytes[start..<start + header.payloadLength])

@@ -56,6 +56,12 @@ struct SuperblockFiles {
         return Superblock(number: number, salt: header.salt, file: file, mapping: mapping)
     }
 
+    /// Gives the superblock's space back, durably. Whoever has it mapped keeps what is mapped.
+    func remove(_ number: UInt32) throws(FileSystemError) {
+        try fileSystem.remove(path(number))
+        try fileSystem.syncDirectory(folder)
+    }
+
     /// Whether the file has room for no record: left over from a store that was never finished.
     func isUnused(_ number: UInt32) throws(FileSystemError) -> Bool {
         try fileSystem.open(path(number), creating: false).size() <= SuperblockHeader.recordsOffset

@@ -24,6 +24,11 @@ struct SuperblockScan {
     /// An unfinished write stands behind `end`.
     private(set) var hasTornEnd = false
     private(set) var largestSequence: UInt64 = 0
+    /// Where the last valid record begins; 0 when there is none.
+    private(set) var lastRecordOffset = 0
+    /// What removal records say is gone, and how many bytes they have.
+    private(set) var removed = RangeSet<UInt32>()
+    private(set) var removalBytes = 0
 
     private let superblock: Superblock
     private let size: Int
@@ -37,17 +42,20 @@ struct SuperblockScan {
     }
 
     /// - Parameters:
+    ///   - start: where a record begins, everything before which is known already and durable.
     ///   - settle: makes the file durable as it is and drops it from the cache; called when there is something that
     ///     no record vouches for, before that is read again from the disk.
     ///   - onRecord: is called for every valid record that is about a chunk, in no promised order.
     init(
-        _ superblock: Superblock, size: Int, settle: () throws -> Void, onRecord: (RecordHeader, IndexKey) -> Void
+        _ superblock: Superblock, from start: Int = SuperblockHeader.recordsOffset, size: Int,
+        settle: () throws -> Void, onRecord: (RecordHeader, IndexKey) -> Void
     ) throws {
         self.superblock = superblock
         self.size = min(size, superblock.mapping.bytes.count)
-        var offset = SuperblockHeader.recordsOffset
+        (end, announcedEnd) = (start, start)
+        var offset = start
         while offset + RecordHeader.byteCount <= self.size {
-            if let (header, key) = try record(at: offset) {
+            if let (header, key) = try superblock.record(at: offset, size: self.size) {
                 take(header, key, onRecord)
                 offset += header.length
             } else {
@@ -62,23 +70,6 @@ struct SuperblockScan {
         settleGaps()
     }
 
-    private func record(at offset: Int) throws(NewerVersion) -> (RecordHeader, IndexKey?)? {
-        let fixed = superblock.withHead(at: offset, length: RecordHeader.byteCount) { RecordHeader.headLength(of: $0) }
-        guard let headLength = fixed ?? nil, offset + headLength <= size else { return nil }
-        let decoded = superblock.withHead(at: offset, length: headLength) { head in
-            (RecordHeader.decode(head, at: superblock.place(offset)), Self.key(head))
-        }
-        switch decoded {
-        case (.header(let header), let key)? where offset + header.length <= size: return (header, key)
-        case (.newerVersion(let version), _)?: throw NewerVersion(version: version)
-        default: return nil
-        }
-    }
-
-    private static func key(_ head: UnsafeRawBufferPointer) -> IndexKey? {
-        RecordHeader.idBytes(in: head).map { IndexKey(idBytes: $0) }
-    }
-
     private mutating func take(
         _ header: RecordHeader, _ key: IndexKey?, _ onRecord: (RecordHeader, IndexKey) -> Void
     ) {
@@ -91,18 +82,29 @@ struct SuperblockScan {
         announcedEnd = max(announcedEnd, vouchesForItself ? end : header.durableOffset)
         guard let last = uncovered.lastIndex(where: { $0.header.place.offset + $0.header.length <= announcedEnd })
         else { return }
-        for (header, key) in uncovered[...last] { if let key { onRecord(header, key) } }
+        for (header, key) in uncovered[...last] { emit(header, key, onRecord) }
         uncovered.removeSubrange(...last)
+    }
+
+    /// The record counts.
+    private mutating func emit(_ header: RecordHeader, _ key: IndexKey?, _ onRecord: (RecordHeader, IndexKey) -> Void) {
+        lastRecordOffset = max(lastRecordOffset, header.place.offset)
+        if header.kind == .removal {
+            removed.formUnion(superblock.removedNumbers(header))
+            removalBytes += header.length
+        } else if let key {
+            onRecord(header, key)
+        }
     }
 
     private mutating func settleUncovered(_ onRecord: (RecordHeader, IndexKey) -> Void) throws(NewerVersion) {
         var lastValid = announcedEnd
         for (header, key) in uncovered {
             let range = header.place.offset..<header.place.offset + header.length
-            let isStillThere = try record(at: range.lowerBound)?.0 == header
+            let isStillThere = try superblock.record(at: range.lowerBound, size: size)?.0 == header
             if isStillThere, header.kind == .void || superblock.payloadIsIntact(header) {
                 lastValid = max(lastValid, range.upperBound)
-                if let key { onRecord(header, key) }
+                emit(header, key, onRecord)
             } else {
                 gaps.append((range, CRC32C.checksum(mapped: superblock.payload(header)) != nil))
             }
@@ -139,7 +141,9 @@ struct SuperblockScan {
         while offset + RecordHeader.byteCount <= size {
             let block = offset..<min(size, (offset / Self.blockBytes + 1) * Self.blockBytes)
             if let candidates = candidates(in: block) {
-                for candidate in candidates where try record(at: candidate) != nil { return (candidate, isReadable) }
+                for candidate in candidates where try superblock.record(at: candidate, size: size) != nil {
+                    return (candidate, isReadable)
+                }
             } else {
                 isReadable = false
             }

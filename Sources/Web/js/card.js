@@ -5,6 +5,9 @@ import { ago, bytes, counted, duration, spokenDuration } from "./format.js";
 
 /** @typedef {import("./api.js").Video} Video */
 
+/** A thumbnail comes soon after the video, or not at all. */
+const THUMBNAIL_MILLISECONDS_MAX = 60_000;
+
 const BADGES = { uploading: "Uploading", failed: "Failed" };
 
 export class Card {
@@ -20,6 +23,8 @@ export class Card {
     /** @type {HTMLElement | null} */
     #picture = null;
     #shown = "";
+    /** From when on a playable video without a thumbnail is not expected to get one. */
+    #thumbnailDeadline = 0;
 
     /**
      * @param {Video} video
@@ -37,6 +42,12 @@ export class Card {
         this.update(video);
     }
 
+    /** Whether more of the video is on its way, so that another look is due soon. */
+    get isUnfinished() {
+        if (this.video.status !== "active") return this.video.status === "uploading";
+        return !this.video.has_thumbnail && performance.now() < this.#thumbnailDeadline;
+    }
+
     focus() {
         const target = this.#title.querySelector("a") ?? this.#delete;
         target.focus();
@@ -45,6 +56,7 @@ export class Card {
     /** @param {Video} video */
     update(video) {
         this.video = video;
+        if (video.status === "active") this.#thumbnailDeadline ||= performance.now() + THUMBNAIL_MILLISECONDS_MAX;
         setText(this.#meta, this.#metaText());
         // Everything else is touched only when it changes, so that focus and selection stay.
         const shown = JSON.stringify([video.title, video.status, video.duration_sec, video.error, video.has_thumbnail]);

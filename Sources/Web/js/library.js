@@ -96,7 +96,7 @@ export class Library {
     }
 
     #scheduleRefresh() {
-        const isBusy = [...this.#cards.values()].some((card) => card.video.status === "uploading");
+        const isBusy = [...this.#cards.values()].some((card) => card.isUnfinished);
         const wait = isBusy ? REFRESH_MILLISECONDS_BUSY : REFRESH_MILLISECONDS;
         this.#timer = setTimeout(() => {
             if (!document.hidden) void this.refresh();
