@@ -20,6 +20,8 @@ package struct OfflineCompaction: Encodable, Sendable {
         var options = ChunkStore.Options()
         options.superblockBytesMax = superblockBytesMax
         options.compactionLivePercent = livePercent
+        // Whoever asks wants little, too.
+        options.compactionBytesMin = 0
         options.maintainsItself = false
         let store = try ChunkStore(directory: directory, options: options)
         defer { store.close() }
