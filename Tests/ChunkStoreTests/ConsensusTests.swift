@@ -71,6 +71,7 @@ struct ConsensusTests {
         _ = try await second.put(chunkID("b"), content)
         second.close()
         system.corrupt(firstSuperblock, at: end, with: [~system.contents(firstSuperblock)[end]])
+        try system.remove(checkpointPath)
 
         let store = try openMemory(system)
         #expect(store.statistics.corruptRecords == 1)

@@ -19,16 +19,19 @@ struct CrashTests {
         #expect(acknowledged > 1500, "the runs must get somewhere before they crash")
     }
 
-    @Test("compaction beside the changes loses nothing, brings nothing back, and goes on after a crash")
+    @Test("compaction and checkpoints beside the changes lose nothing, bring nothing back, and go on after a crash")
     func compaction() {
-        var (acknowledged, compactions) = (0, 0)
+        var (acknowledged, compactions, checkpoints) = (0, 0, 0)
         for seed in 0..<300 {
             let report = CrashRun(seed: UInt64(seed), upkeep: .compaction).run()
             #expect(report.violations.isEmpty, "seed \(seed): \(report.violations.joined(separator: "; "))")
             acknowledged += report.acknowledged
             compactions += report.compactions
+            checkpoints += report.checkpoints
         }
-        #expect(acknowledged > 1500 && compactions > 100, "the runs must get somewhere before they crash")
+        #expect(
+            acknowledged > 1500 && compactions > 100 && checkpoints > 50,
+            "the runs must get somewhere before they crash")
     }
 
     @Test("a store that acknowledges before its bytes are durable is caught")
@@ -49,6 +52,8 @@ private struct CrashRun {
         var acknowledged = 0
         /// Superblocks that compaction removed after the crashes.
         var compactions = 0
+        /// Openings that a checkpoint served.
+        var checkpoints = 0
     }
 
     enum Upkeep {
@@ -114,7 +119,7 @@ private struct CrashRun {
             for index in 0..<Self.ids.count where random.below(3) == 0 {
                 changes.append((index, Self.change(&random)))
             }
-            let results = perform(changes.map { (Self.ids[$0.index], $0.change) }, store)
+            let results = perform(changes.map { (Self.ids[$0.index], $0.change) }, store, &random)
             for ((index, change), isAcknowledged) in zip(changes, results) {
                 if isAcknowledged { report.acknowledged += 1 }
                 Self.learn(change, isAcknowledged, &expectations[index])
@@ -135,11 +140,14 @@ private struct CrashRun {
     }
 
     /// Whether each was acknowledged.
-    private func perform(_ changes: [(ChunkID, Change)], _ store: ChunkStore) -> [Bool] {
+    private func perform(_ changes: [(ChunkID, Change)], _ store: ChunkStore, _ random: inout SplitMix) -> [Bool] {
         let results = Locked([Bool](repeating: false, count: changes.count))
         let done = DispatchGroup()
         if upkeep == .compaction {
-            DispatchQueue.global().async(group: done) { _ = try? store.compact() }
+            let isCheckpoint = random.below(2) == 0
+            DispatchQueue.global().async(group: done) {
+                if isCheckpoint { try? store.checkpoint() } else { _ = try? store.compact() }
+            }
         }
         for (place, (id, change)) in changes.enumerated() {
             done.enter()
@@ -181,6 +189,14 @@ private struct CrashRun {
     }
 
     private func check(_ system: FaultyFileSystem, _ expectations: [Expectation], _ report: inout Report) {
+        // Once with the checkpoint, if there is one, and once without.
+        let scanned = system.copy()
+        if scanned.paths.contains(checkpointPath) { try? scanned.remove(checkpointPath) }
+        checkOpening(scanned, expectations, &report)
+        checkOpening(system, expectations, &report)
+    }
+
+    private func checkOpening(_ system: FaultyFileSystem, _ expectations: [Expectation], _ report: inout Report) {
         let store: ChunkStore
         do {
             store = try openMemory(system, options)
@@ -188,6 +204,7 @@ private struct CrashRun {
             if report.acknowledged > 0 { report.violations.append("does not open: \(error)") }
             return
         }
+        if store.statistics.openingMode == .checkpoint { report.checkpoints += 1 }
         if store.statistics.corruptRecords > 0 { report.violations.append("a crash is taken for damage") }
         compare(store, expectations, &report)
         if upkeep == .compaction {

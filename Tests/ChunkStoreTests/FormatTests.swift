@@ -90,6 +90,7 @@ struct FormatTests {
         file.withUnsafeMutableBytes { $0.storeLittleEndian(recordCRC, at: 8196) }
         let newerRecord = system.copy()
         newerRecord.setContents(firstSuperblock, file)
+        try newerRecord.remove(checkpointPath)
         #expect(await errorCode { _ = try openMemory(newerRecord) } == .unreadable)
 
         var header = system.contents(firstSuperblock)

@@ -158,6 +158,7 @@ struct RecoveryTests {
         let place = try #require(try store.locate(chunkID("evil"), in: .chunks, withMetadata: false)).header.place
         system.corrupt(firstSuperblock, at: place.offset, with: [0])
         store.close()
+        try system.remove(checkpointPath)
         let again = try openMemory(system)
         #expect(again.statistics.chunkCount == 4)
         #expect(try again.contains(chunkID("evil")) == false)

@@ -49,6 +49,7 @@ func openMemory(_ system: FaultyFileSystem, _ options: ChunkStore.Options = .sma
     try ChunkStore(directory: "/store", options: options, fileSystem: system)
 }
 
+let checkpointPath = "/store/checkpoint"
 let firstSuperblock = "/store/superblocks/000001.vsb"
 
 extension ChunkStore {

@@ -101,4 +101,34 @@ struct ConsensusRoutesTests {
         let report = try await read(node)
         #expect(report.granted && report.promisedBallot == nil && report.acceptedValue == nil)
     }
+
+    @Test("the list shows every chunk with its acceptor, page by page, and says where the node is")
+    func listing() async throws {
+        let node = try TestNode(["NODE_ID": "n7", "NODE_URL": "http://node-7:8081/"])
+        try await node.service.start(url: "http://localhost:1")
+        let value = chunkValue(content)
+        let headers = try acceptanceHeaders(value, ballot: "0.abc")
+        #expect(try await node.send(.put, path, headers: headers, body: content).status == .created)
+        for number in 0..<4 { _ = try await node.send(.put, "/chunk/plain-\(number)", body: content) }
+        var entries: [AcceptorListing.Entry] = []
+        var after: String?
+        repeat {
+            let query = [("limit", "2")] + (after.map { [("after", $0)] } ?? [])
+            let answer = try await node.send(.get, "/paxos", query: query)
+            let page = try JSON.decode(AcceptorListing.self, from: answer.bytes)
+            #expect(page.nodeId.description == "n7" && page.nodeUrl == "http://node-7:8081" && page.chunkCount == 5)
+            #expect(page.entries.count <= 2 && page.unreadableCount == 0)
+            entries += page.entries
+            after = page.next
+        } while after != nil
+        #expect(entries.count == 5)
+        let accepted = try #require(entries.first { $0.chunkId.description == "v-chunk-000" })
+        #expect(accepted.acceptedValue == String(decoding: try value.encoded(), as: UTF8.self))
+        #expect(accepted.acceptedBallot == Ballot(round: 0, proposer: 0xabc))
+        #expect(accepted.storedChecksum == value.checksum && accepted.storedSizeBytes == 4)
+        for query in [("limit", "0"), ("limit", "2001"), ("after", "x")] {
+            #expect(try await node.send(.get, "/paxos", query: [query]).status == .badRequest)
+        }
+        await node.service.stop()
+    }
 }

@@ -17,6 +17,7 @@ private final class FakeNodes: ChunkNodes {
         var behaviour: [NodeID: Behaviour] = [:]
         var stored: [NodeID: [ChunkID: [UInt8]]] = [:]
         var values: [ChunkID: Set<ChunkValue>] = [:]
+        var ballots: [ChunkID: Set<Ballot?>] = [:]
         var commits: [ChunkID: [CommitRequest]] = [:]
         var commitFailures = 0
         var puts = 0
@@ -24,10 +25,11 @@ private final class FakeNodes: ChunkNodes {
 
     let state = Locked(State())
 
-    func put(_ id: ChunkID, _ bytes: [UInt8], ballot: Ballot, value: ChunkValue, on node: GroupMember) async throws {
+    func put(_ id: ChunkID, _ bytes: [UInt8], ballot: Ballot?, value: ChunkValue, on node: GroupMember) async throws {
         let behaviour = state.withLock { state in
             state.puts += 1
             state.values[id, default: []].insert(value)
+            state.ballots[id, default: []].insert(ballot)
             return state.behaviour[node.nodeId] ?? .good
         }
         switch behaviour {
@@ -73,7 +75,7 @@ private final class FakeNodes: ChunkNodes {
     }
 
     private func sink() -> PlacementGroupSink {
-        PlacementGroupSink(video: video, nodes: nodes, health: SharedNodeHealth(), patience: patience)
+        PlacementGroupSink(video: video, isCreator: true, nodes: nodes, health: SharedNodeHealth(), patience: patience)
     }
 
     private func chunk(_ sequence: Int) -> OutgoingChunk {
@@ -101,6 +103,20 @@ private final class FakeNodes: ChunkNodes {
         let values = try #require(nodes.state.withLock { $0.values[id(0)] })
         #expect(values.count == 1)
         #expect(values.first?.nodes == MemoryCatalog.group.nodes.map(\.nodeId))
+        #expect(nodes.state.withLock { $0.ballots[id(0)] } == [video.ballot])
+    }
+
+    @Test("who may not be the creator any more proposes nothing under ballot 0, when it mends neither")
+    func notTheCreator() async throws {
+        nodes.set(2, .refusing)
+        let sink = PlacementGroupSink(
+            video: video, isCreator: false, nodes: nodes, health: SharedNodeHealth(), patience: patience)
+        try await sink.store(chunk(0))
+        nodes.set(2, .good)
+        await sink.mend()
+        #expect(holders(0) == 3)
+        #expect(nodes.state.withLock { $0.ballots[id(0)] } == [nil])
+        #expect(nodes.state.withLock { $0.commits[id(0)]?.count } == 2)
     }
 
     @Test("a node that refuses or hangs does not stop a chunk, and is left alone after some failures")
@@ -110,7 +126,8 @@ private final class FakeNodes: ChunkNodes {
             var patience = patience
             patience.straggler = .milliseconds(20)
             let sink = PlacementGroupSink(
-                video: video, nodes: nodes, health: SharedNodeHealth(time: FixedTime()), patience: patience)
+                video: video, isCreator: true, nodes: nodes, health: SharedNodeHealth(time: FixedTime()),
+                patience: patience)
             for sequence in 0..<6 { try await sink.store(chunk(sequence)) }
             for sequence in 0..<6 { #expect(holders(sequence) == 2) }
             let commits = nodes.state.withLock { $0.commits }
@@ -130,7 +147,8 @@ private final class FakeNodes: ChunkNodes {
         nodes.set(2, .refusing)
         var patient = patience
         patient.majority = Retry(first: .milliseconds(5), last: .milliseconds(50), total: .seconds(600))
-        let sink = PlacementGroupSink(video: video, nodes: nodes, health: SharedNodeHealth(), patience: patient)
+        let sink = PlacementGroupSink(
+            video: video, isCreator: true, nodes: nodes, health: SharedNodeHealth(), patience: patient)
         let storing = Task { try await sink.store(chunk(0)) }
         try await until("it was tried several times") { nodes.state.withLock { $0.puts } > 6 }
         nodes.set(1, .good)

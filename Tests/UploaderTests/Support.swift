@@ -89,6 +89,7 @@ final class MemoryCatalog: UploadCatalog {
         var reasons: [VideoID: String] = [:]
         var publications: [VideoID: PublishRequest] = [:]
         var signsOfLife = 0
+        var calls = 0
         /// Calls fail as long as this is true.
         var isAway = false
     }
@@ -130,6 +131,7 @@ final class MemoryCatalog: UploadCatalog {
 
     func status(_ video: VideoID) async throws -> VideoStatus? {
         try state.withLock { state in
+            state.calls += 1
             guard !state.isAway else { throw Failure(.unavailable, "the catalog is away") }
             return state.statuses[video]
         }

@@ -27,7 +27,7 @@ import UploaderAPI
     }
 
     private func uploads(_ sink: any ChunkSink, concurrent: Int = 5) throws -> Uploads {
-        try Uploads(configuration: configuration(concurrent: concurrent), catalog: catalog) { _ in sink }
+        try Uploads(configuration: configuration(concurrent: concurrent), catalog: catalog) { _, _ in sink }
     }
 
     @Test("an upload that waits for its turn shows the catalog that it lives, until it ends")
@@ -37,7 +37,7 @@ import UploaderAPI
         let sink = MemorySink { _ in while !opened.withLock({ $0 }) { try await Task.sleep(for: .milliseconds(5)) } }
         let uploads = try Uploads(
             configuration: configuration(concurrent: 1), catalog: catalog, signOfLife: .milliseconds(5)
-        ) { _ in sink }
+        ) { _, _ in sink }
         let first = try await send(uploads, bytes)
         let second = try await send(uploads, bytes)
         let before = catalog.state.withLock { $0.signsOfLife }
@@ -180,63 +180,6 @@ import UploaderAPI
         box.withLock { $0 = nil }
         let values = seen.withLock { $0 }
         #expect(values == values.sorted())
-    }
-
-    @Test("a stop ends what is under way, and the next start tells the catalog")
-    func stopAndStart() async throws {
-        let sink = MemorySink { _ in try await Task.sleep(for: .seconds(1000)) }
-        let id: String
-        let video: VideoID
-        do {
-            let uploads = try uploads(sink)
-            let answer = try await send(uploads, try await Clip.bytes())
-            (id, video) = (answer.uploadSessionId, answer.videoId)
-            try await until("it is being processed") { uploads.sessions.session(id)?.status != .processing }
-            catalog.state.withLock { $0.isAway = true }
-            await uploads.stop()
-            #expect(uploads.sessions.session(id)?.error == Uploads.shutdownReason)
-        }
-        catalog.state.withLock { $0.isAway = false }
-        let again = try uploads(MemorySink())
-        again.start()
-        #expect(again.sessions.session(id)?.status == .failed)
-        try await until("the catalog knows") {
-            catalog.state.withLock { $0.reasons[video] } == Uploads.shutdownReason
-        }
-    }
-
-    @Test("after a kill, an unfinished session is failed, a published one completed, and the files are gone")
-    func recovery() async throws {
-        let (interrupted, published) = (VideoID(), VideoID())
-        catalog.state.withLock { $0.statuses = [interrupted: .uploading, published: .active] }
-        let journal = try SessionJournal(folder: folder.path)
-        var first = UploadSession(id: "first", filename: "a.mp4", startedAt: SystemTime().now())
-        first.onRegistered(interrupted)
-        first.onStarted()
-        var second = UploadSession(id: "second", filename: "b.mp4", startedAt: SystemTime().now())
-        second.onRegistered(published)
-        second.onFinalizing(totalChunks: 2)
-        await journal.write(.init(session: first, isReported: false))
-        await journal.write(.init(session: second, isReported: false))
-        for name in ["x.upload", "sessions/y.json.new"] {
-            try Data([1]).write(to: URL(filePath: folder.path + "/" + name))
-        }
-        try Data("no json".utf8).write(to: URL(filePath: folder.path + "/sessions/torn.json"))
-
-        let uploads = try uploads(MemorySink())
-        #expect(folder.names(ending: ".upload").isEmpty)
-        #expect(folder.names(in: "sessions", ending: ".new").isEmpty)
-        #expect(uploads.sessions.session("first")?.status == .failed)
-        #expect(uploads.sessions.session("first")?.error == "interrupted by a restart; upload it again")
-        uploads.start()
-        try await until("both are settled") {
-            catalog.state.withLock { $0.statuses[interrupted] } == .failed
-                && uploads.sessions.session("second")?.status == .completed
-        }
-        #expect(catalog.state.withLock { $0.statuses[published] } == .active)
-        await uploads.stop()
-        // Settled for good: another start has nothing to say.
-        #expect(journal.load().allSatisfy { $0.isReported })
     }
 
     @Test("two uploaders do not share a temporary folder")

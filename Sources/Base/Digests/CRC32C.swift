@@ -3,10 +3,8 @@ import CPlatform
 
 /// CRC-32C (Castagnoli, RFC 3720 appendix B.4) by ISA-L: 36 GB/s from memory, measured.
 package enum CRC32C {
-    package static func checksum(_ bytes: UnsafeRawBufferPointer) -> UInt32 { checksum(bytes, after: 0) }
-
-    /// The checksum of everything so far, `previous` being that of what came before `bytes`.
-    package static func checksum(_ bytes: UnsafeRawBufferPointer, after previous: UInt32) -> UInt32 {
+    /// - Parameter previous: the checksum of bytes that stand before these.
+    package static func checksum(_ bytes: UnsafeRawBufferPointer, continuing previous: UInt32 = 0) -> UInt32 {
         guard let base = bytes.baseAddress else { return previous }
         let pointer = UnsafeMutablePointer(mutating: base.assumingMemoryBound(to: UInt8.self))
         return ~crc32_iscsi(pointer, Int32(bytes.count), ~previous)

@@ -20,6 +20,7 @@ package final class StorageNodeService: Service {
     private let registry: (any NodeRegistry)?
     private let startedAt = ContinuousClock.now
     private let heartbeats = Locked<Task<Void, Never>?>(nil)
+    private let ownURL = Locked("")
     private let log = Logger("storage-node")
 
     /// Opens the store in the configuration's data directory; reads its whole log.
@@ -80,11 +81,16 @@ package final class StorageNodeService: Service {
         return report
     }
 
+    /// Where others reach the node; empty before it is started.
+    var announcedURL: String { ownURL.withLock { $0 } }
+
     package func start(url: String) async throws {
+        let url = configuration.nodeURL ?? url
+        ownURL.withLock { $0 = url }
         scrubber.start()
         guard let registry else { return }
         let registration = Registration(
-            registry: registry, nodeID: configuration.nodeID, url: configuration.nodeURL ?? url,
+            registry: registry, nodeID: configuration.nodeID, url: url,
             intervalSeconds: configuration.heartbeatSeconds
         ) { [store, disk, configuration] in
             await store.lookedForSpace()

@@ -27,6 +27,15 @@ package struct StorageNodeClient: Sendable {
         try await http.send(request).requireSuccess()
     }
 
+    /// Stores the bytes alone: the metadata service proposes a value for them when they are committed.
+    /// - Throws: ``HTTPClientError``; status 409 when the node holds other bytes under that id.
+    package func store(_ id: ChunkID, _ bytes: [UInt8], checksum: SHA256Digest) async throws {
+        var request = ClientRequest(.put, "\(baseURL)/chunk/\(id)", body: .bytes(bytes))
+        request.headers[StorageNodeHeader.checksum] = checksum.hex
+        request.headers["Content-Type"] = "application/octet-stream"
+        try await http.send(request).requireSuccess()
+    }
+
     /// The chunk's bytes, unverified: the caller knows the checksum they must have.
     package func fetch(_ id: ChunkID, range: Range<Int>? = nil, timeout: Duration = .seconds(30)) async throws
         -> [UInt8]
@@ -57,6 +66,13 @@ package struct StorageNodeClient: Sendable {
     package func read(_ id: ChunkID) async throws -> AcceptorReport {
         struct Empty: Encodable {}
         return try await paxos(id, "read", Empty())
+    }
+
+    /// A page of everything the node knows.
+    /// - Parameter after: what the page before names as `next`.
+    package func acceptors(after: String?, limit: Int) async throws -> AcceptorListing {
+        let place = after.map { "&after=\($0)" } ?? ""
+        return try await http.send(.get("\(baseURL)/paxos?limit=\(limit)\(place)")).decoded(as: AcceptorListing.self)
     }
 
     private func paxos(_ id: ChunkID, _ phase: String, _ body: some Encodable) async throws -> AcceptorReport {

@@ -54,3 +54,56 @@ package struct AcceptorReport: Codable, Sendable {
         self.storedSizeBytes = storedSizeBytes
     }
 }
+
+/// `GET /paxos?after=&limit=`: a page of everything the node has promised, accepted or stored, in the order of the
+/// chunk ids' SHA-256, which is the same on every node.
+package struct AcceptorListing: Codable, Sendable {
+    package static let limitMax = 2000
+
+    /// An acceptor and the bytes beside it. The value is the text of the bytes that were accepted, as they were.
+    package struct Entry: Codable, Sendable, Hashable {
+        package let chunkId: ChunkID
+        package let promisedBallot: Ballot?
+        package let acceptedBallot: Ballot?
+        package let acceptedValue: String?
+        package let storedChecksum: SHA256Digest?
+        package let storedSizeBytes: Int?
+
+        package init(
+            chunkId: ChunkID, promisedBallot: Ballot?, acceptedBallot: Ballot?, acceptedValue: String?,
+            storedChecksum: SHA256Digest?, storedSizeBytes: Int?
+        ) {
+            self.chunkId = chunkId
+            self.promisedBallot = promisedBallot
+            self.acceptedBallot = acceptedBallot
+            self.acceptedValue = acceptedValue
+            self.storedChecksum = storedChecksum
+            self.storedSizeBytes = storedSizeBytes
+        }
+    }
+
+    package let nodeId: NodeID
+    /// Where the node says that others reach it.
+    package let nodeUrl: String
+    package let version: String
+    /// Chunks that the node holds, all in all: how long the list is, about.
+    package let chunkCount: Int
+    package let entries: [Entry]
+    /// Records in this stretch of the list that the disk did not give.
+    package let unreadableCount: Int
+    /// What to ask for as `after` next; nil at the end.
+    package let next: String?
+
+    package init(
+        nodeId: NodeID, nodeUrl: String, version: String, chunkCount: Int, entries: [Entry], unreadableCount: Int,
+        next: String?
+    ) {
+        self.nodeId = nodeId
+        self.nodeUrl = nodeUrl
+        self.version = version
+        self.chunkCount = chunkCount
+        self.entries = entries
+        self.unreadableCount = unreadableCount
+        self.next = next
+    }
+}

@@ -6,8 +6,8 @@ import StorageNodeAPI
 
 /// What ``PlacementGroupSink`` needs of the network; a test brings its own.
 package protocol ChunkNodes: Sendable {
-    /// Returns once the node has the bytes and the accepted value durably.
-    func put(_ id: ChunkID, _ bytes: [UInt8], ballot: Ballot, value: ChunkValue, on node: GroupMember) async throws
+    /// Returns once the node has the bytes durably, and with a ballot has accepted the value under it as durably.
+    func put(_ id: ChunkID, _ bytes: [UInt8], ballot: Ballot?, value: ChunkValue, on node: GroupMember) async throws
     func fetch(_ id: ChunkID, from node: GroupMember) async throws -> [UInt8]
     func commit(_ id: ChunkID, _ request: CommitRequest) async throws
 }
@@ -17,8 +17,13 @@ struct HTTPChunkNodes: ChunkNodes {
     let http: HTTPClient
     let metadata: MetadataClient
 
-    func put(_ id: ChunkID, _ bytes: [UInt8], ballot: Ballot, value: ChunkValue, on node: GroupMember) async throws {
-        try await StorageNodeClient(node.nodeUrl, http: http).store(id, bytes, ballot: ballot, value: value)
+    func put(_ id: ChunkID, _ bytes: [UInt8], ballot: Ballot?, value: ChunkValue, on node: GroupMember) async throws {
+        let client = StorageNodeClient(node.nodeUrl, http: http)
+        if let ballot {
+            try await client.store(id, bytes, ballot: ballot, value: value)
+        } else {
+            try await client.store(id, bytes, checksum: value.checksum)
+        }
     }
 
     func fetch(_ id: ChunkID, from node: GroupMember) async throws -> [UInt8] {

@@ -33,15 +33,22 @@ package final class PlacementGroupSink: ChunkSink {
     }
 
     private let video: CreateVideoResponse
+    /// The creator's; nil when somebody may have proposed other values under it already.
+    private let ballot: Ballot?
     private let nodes: any ChunkNodes
     private let health: SharedNodeHealth
     private let patience: Patience
     private let missed = Locked<[Missed]>([])
 
+    /// - Parameter isCreator: whether nothing was ever proposed of the video. Who begins again after a restart cannot be
+    ///   sure to propose the same bytes under ballot 0, which must stand for one value: he stores them alone, and the
+    ///   metadata service finds out by both phases what was or is chosen.
     package init(
-        video: CreateVideoResponse, nodes: any ChunkNodes, health: SharedNodeHealth, patience: Patience = Patience()
+        video: CreateVideoResponse, isCreator: Bool, nodes: any ChunkNodes, health: SharedNodeHealth,
+        patience: Patience = Patience()
     ) {
         self.video = video
+        ballot = isCreator ? video.ballot : nil
         self.nodes = nodes
         self.health = health
         self.patience = patience
@@ -96,7 +103,7 @@ package final class PlacementGroupSink: ChunkSink {
             do {
                 let bytes = try await nodes.fetch(one.id, from: source)
                 guard SHA256.digest(of: bytes) == one.value.checksum else { continue }
-                try await nodes.put(one.id, bytes, ballot: video.ballot, value: one.value, on: one.node)
+                try await nodes.put(one.id, bytes, ballot: ballot, value: one.value, on: one.node)
                 try await nodes.commit(one.id, Self.request(one.value, one.holders + [one.node]))
             } catch {
                 return
@@ -140,9 +147,9 @@ package final class PlacementGroupSink: ChunkSink {
     ) async -> Round {
         await withTaskGroup(of: (node: GroupMember, error: (any Error)?)?.self) { group in
             for node in targets {
-                group.addTask { [nodes, video] in
+                group.addTask { [nodes, ballot] in
                     do {
-                        try await nodes.put(id, bytes, ballot: video.ballot, value: value, on: node)
+                        try await nodes.put(id, bytes, ballot: ballot, value: value, on: node)
                         return (node, nil)
                     } catch {
                         return (node, error)

@@ -4,8 +4,10 @@ import Dispatch
 import Foundation
 import Synchronization
 
-/// An upload on disk: written once in order, hashed on the way, then read at any offset. Its name is gone from the disk
-/// when it is let go.
+/// An upload on disk: written once in order, hashed on the way, then read at any offset.
+///
+/// Its name is gone from the disk when it is let go, unless ``keep()`` has given it to whoever calls
+/// ``remove(_:in:)``: an upload that was acknowledged outlives the process.
 ///
 /// All I/O waits on threads of Dispatch, never on those of Swift's tasks.
 package final class TemporaryFile: Sendable {
@@ -14,8 +16,10 @@ package final class TemporaryFile: Sendable {
 
     package let path: String
     private let contents: Contents
+    private let isKept = Locked(false)
     private let writer = DispatchQueue(label: "upload-write")
     private let reader = DispatchQueue(label: "upload-read", attributes: .concurrent)
+    private let syncer = DispatchQueue(label: "upload-sync")
 
     /// What I/O under way needs. Apart from the file's name, so that the name goes with the file's owner, also while a
     /// thread of Dispatch has yet to let go of what it did last.
@@ -24,21 +28,65 @@ package final class TemporaryFile: Sendable {
         /// Of what was written so far; used on `writer` only, the lock says so to the compiler.
         let hash = Locked(SHA256())
         let size = Locked(0)
+        /// errno of the first synchronization that failed: the kernel says it once.
+        private let syncFailure = Locked<Int32>(0)
 
         init(descriptor: Int32) { self.descriptor = descriptor }
 
         deinit { close(descriptor) }
+
+        /// - Returns: 0 when everything written before is durable, or errno.
+        @discardableResult func synchronize() -> Int32 {
+            let reason = fdatasync(descriptor) == 0 ? 0 : errno
+            return syncFailure.withLock { failure in
+                if failure == 0 { failure = reason }
+                return failure
+            }
+        }
     }
 
     /// - Throws: ``Failure`` when the folder cannot be written.
     package init(folder: String, name: String) throws(Failure) {
-        path = "\(folder)/\(name).\(Self.pathExtension)"
+        path = Self.path(name, in: folder)
         let descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw Self.failure("created", errno) }
         contents = Contents(descriptor: descriptor)
     }
 
-    deinit { unlink(path) }
+    /// Opens a file that was kept, and reads it through.
+    /// - Throws: ``Failure`` (`notFound`) when it is not there or not what it was.
+    package init(kept name: String, in folder: String, sizeBytes: Int, checksum: SHA256Digest) async throws {
+        path = Self.path(name, in: folder)
+        let descriptor = open(path, O_RDWR | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            throw errno == ENOENT ? Failure(.notFound, "the file is gone") : Self.failure("opened", errno)
+        }
+        contents = Contents(descriptor: descriptor)
+        isKept.withLock { $0 = true }
+        contents.size.withLock { $0 = sizeBytes }
+        var hash = SHA256()
+        for offset in stride(from: 0, to: sizeBytes, by: Self.pieceBytes) {
+            hash.update(try await read(at: offset, count: min(Self.pieceBytes, sizeBytes - offset)))
+        }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, Int(status.st_size) == sizeBytes, hash.finish() == checksum else {
+            throw Failure(.notFound, "the file is damaged")
+        }
+    }
+
+    private static let pieceBytes = ByteCount.mebibyte
+    /// How much is written between two synchronizations.
+    private static let synchronizedBytes = 16 * ByteCount.mebibyte
+
+    deinit { if !isKept.withLock({ $0 }) { unlink(path) } }
+
+    /// From now on the name stays until ``remove(_:in:)``.
+    package func keep() { isKept.withLock { $0 = true } }
+
+    /// Takes a kept file's name off the disk.
+    package static func remove(_ name: String, in folder: String) { unlink(path(name, in: folder)) }
+
+    private static func path(_ name: String, in folder: String) -> String { "\(folder)/\(name).\(pathExtension)" }
 
     /// Bytes written.
     package var sizeBytes: Int { contents.size.withLock { $0 } }
@@ -46,7 +94,7 @@ package final class TemporaryFile: Sendable {
     /// Appends the bytes.
     /// - Throws: ``Failure``; 507 when the disk is full.
     package func append(_ bytes: [UInt8]) async throws {
-        try await perform(on: writer) { [contents] in
+        let isDue = try await perform(on: writer) { [contents] in
             let end = contents.size.withLock { $0 }
             var done = 0
             while done < bytes.count {
@@ -63,6 +111,18 @@ package final class TemporaryFile: Sendable {
             }
             contents.hash.withLock { $0.update(bytes) }
             contents.size.withLock { $0 += bytes.count }
+            return (end + done) / Self.synchronizedBytes > end / Self.synchronizedBytes
+        }
+        // The disk begins early, so that little is left to wait for at the end.
+        if isDue { syncer.async { [contents] in contents.synchronize() } }
+    }
+
+    /// Returns when everything written would survive a power failure. The name does when its folder is durable.
+    /// - Throws: ``Failure``; 507 when the disk is full.
+    package func synchronize() async throws {
+        try await perform(on: syncer) { [contents] in
+            let reason = contents.synchronize()
+            guard reason == 0 else { throw Self.failure("written", reason) }
         }
     }
 
@@ -104,8 +164,10 @@ package final class TemporaryFile: Sendable {
         }
     }
 
+    static func meansFull(_ reason: Int32) -> Bool { reason == ENOSPC || reason == EDQUOT }
+
     private static func failure(_ what: String, _ reason: Int32) -> Failure {
-        if reason == ENOSPC || reason == EDQUOT {
+        if meansFull(reason) {
             return Failure(.insufficientStorage, "the disk for temporary files is full; try again later")
         }
         return Failure(

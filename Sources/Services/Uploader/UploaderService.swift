@@ -20,11 +20,14 @@ package final class UploaderService: Service {
         let nodes = HTTPChunkNodes(http: http, metadata: metadata)
         let health = SharedNodeHealth()
         self.configuration = configuration
-        uploads = try Uploads(configuration: configuration, catalog: HTTPUploadCatalog(metadata: metadata)) { video in
-            PlacementGroupSink(video: video, nodes: nodes, health: health)
+        uploads = try Uploads(configuration: configuration, catalog: HTTPUploadCatalog(metadata: metadata)) {
+            PlacementGroupSink(video: $0, isCreator: $1, nodes: nodes, health: health)
         }
         let (uploads, metrics) = (uploads, metrics)
         metrics.counter("vstack_uploads_received_total", "Uploads that arrived whole.") { uploads.received.value }
+        metrics.counter("vstack_uploads_resumed_total", "Uploads that went on after a restart.") {
+            uploads.resumed.value
+        }
         metrics.counter("vstack_uploads_completed_total", "Uploads that became a video.") { uploads.completed.value }
         metrics.counter("vstack_uploads_failed_total", "Uploads that failed after they arrived.") {
             uploads.failed.value

@@ -17,13 +17,16 @@ struct ChunkIndex: ~Copyable, Sendable {
     private static let homesAtOnce = 32_768
 
     private(set) var count = 0
-    private var table = IndexTable(capacity: capacityMin)
+    private var table: IndexTable
     /// The table of another size that entries are moved from; of capacity 0 when none is.
     private var old = IndexTable(capacity: 0)
     /// Homes of the old table below it are empty.
     private var frontier = 0
 
-    init() {}
+    /// - Parameter expectedCount: so many entries find room without the table growing.
+    init(expectedCount: Int = 0) {
+        table = IndexTable(capacity: max(Self.capacityMin, Int(Double(expectedCount) / Self.loadShrunk)))
+    }
 
     /// The `ordinal`-th entry of that key, counting from 0.
     func entry(_ key: IndexKey, ordinal: Int = 0) -> IndexEntry? {
@@ -36,7 +39,11 @@ struct ChunkIndex: ~Copyable, Sendable {
 
     mutating func insert(_ entry: IndexEntry) {
         count += 1
-        resizeIfNeeded()
+        if old.capacity > 0 {
+            step()
+        } else if Double(count) > Double(table.capacity) * Self.loadMax {
+            begin(capacity: Int(Double(table.capacity) * Self.growth))
+        }
         if isInOld(entry.key) { old.place(entry) } else { table.place(entry) }
     }
 
@@ -50,7 +57,11 @@ struct ChunkIndex: ~Copyable, Sendable {
         let isFound = isInOld(entry.key) ? old.remove(entry) : table.remove(entry)
         precondition(isFound, "an entry to remove is in the index")
         count -= 1
-        resizeIfNeeded()
+        if old.capacity > 0 {
+            step()
+        } else if table.capacity > Self.capacityMin, Double(count) < Double(table.capacity) * Self.loadMin {
+            begin(capacity: max(Self.capacityMin, Int(Double(count) / Self.loadShrunk)))
+        }
     }
 
     /// Calls `body` for every entry, in the order of ascending hashes as far as the table keeps it; entries must not be
@@ -64,20 +75,27 @@ struct ChunkIndex: ~Copyable, Sendable {
         old.forEach(in: range, body)
     }
 
+    /// The entries that follow `key` in the order of keys: at least `limit` of them, or all that there are.
+    func entries(after key: IndexKey?, limit: Int) -> [IndexEntry] {
+        var found: [IndexEntry] = []
+        // Keys are uniform, so that a stretch of this length holds about as many entries as are asked for.
+        let stretch = UInt64.max / UInt64(count / max(limit, 1) + 1)
+        var start = key?.high ?? 0
+        while true {
+            let end = start.addingReportingOverflow(stretch)
+            let last = end.overflow ? UInt64.max : end.partialValue
+            forEach(in: start...last) { entry in
+                if key.map({ $0 < entry.key }) ?? true { found.append(entry) }
+            }
+            if found.count >= limit || last == .max { return found.sorted { $0.key < $1.key } }
+            start = last + 1
+        }
+    }
+
     /// Bytes that the table takes in memory.
     var residentBytes: Int { table.residentBytes + old.residentBytes }
 
     private func isInOld(_ key: IndexKey) -> Bool { old.capacity > 0 && old.home(key) >= frontier }
-
-    private mutating func resizeIfNeeded() {
-        if old.capacity > 0 { return step() }
-        let load = Double(count) / Double(table.capacity)
-        if load > Self.loadMax {
-            begin(capacity: Int(Double(table.capacity) * Self.growth))
-        } else if load < Self.loadMin, table.capacity > Self.capacityMin {
-            begin(capacity: max(Self.capacityMin, Int(Double(count) / Self.loadShrunk)))
-        }
-    }
 
     private mutating func begin(capacity: Int) {
         old = IndexTable(capacity: capacity)

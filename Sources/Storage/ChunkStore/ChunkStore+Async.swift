@@ -53,6 +53,13 @@ extension ChunkStore {
         }
     }
 
+    /// A page of ``acceptors(after:limit:)``.
+    package func acceptorPage(after cursor: ListingCursor?, limit: Int) async throws(ChunkStoreError) -> AcceptorPage {
+        try await settled { [self] completion in
+            completion(Result { () throws(ChunkStoreError) in try acceptors(after: cursor, limit: limit) })
+        }
+    }
+
     /// ``close()`` for callers that must not be blocked.
     package func closed() async {
         await withCheckedContinuation { continuation in

@@ -10,6 +10,8 @@ struct Maintenance {
     var blocked: [UInt32: Int] = [:]
     /// Superblocks that are out of use but whose file could not be removed.
     var undead: [UInt32] = []
+    /// The next sequence when the last checkpoint was begun; nil when there is none.
+    var checkpointSequence: UInt64?
 }
 
 /// What compaction did.
@@ -55,6 +57,9 @@ extension ChunkStore {
             } catch  where error.code == .corrupt {
                 let liveBytes = state.withLock { $0.usages[number].liveBytes }
                 maintenance.blocked[number] = liveBytes
+            } catch  where error.code == .insufficientStorage && maintenance.checkpointSequence != nil {
+                // The next checkpoint will be smaller.
+                try dropCheckpoint(&maintenance)
             }
             return true
         }
@@ -66,18 +71,15 @@ extension ChunkStore {
         let freeBytes = fileSystem.space(in: directory)?.freeBytes
         let blocked = maintenance.blocked
         let hasUndead = !maintenance.undead.isEmpty
-        let (candidates, isWhole, error) = state.withLock {
-            state -> ([CompactionPlanner.Candidate], Bool, ChunkStoreError?) in
-            if state.isClosed { return ([], false, .closed) }
-            if let reason = state.statistics.readOnlyReason { return ([], false, .readOnly(reason)) }
+        try requireWritable()
+        let (candidates, isWhole) = state.withLock { state in
             var candidates = state.compactionCandidates
             for index in candidates.indices {
                 let number = candidates[index].number
                 if blocked[number] == state.usages[number].liveBytes { candidates[index].isBlocked = true }
             }
-            return (candidates, state.isWhole && !hasUndead, nil)
+            return (candidates, state.isWhole && !hasUndead)
         }
-        if let error { throw error }
         return planner.next(candidates, freeBytes: freeBytes, isWhole: isWhole)
     }
 
@@ -148,11 +150,38 @@ extension ChunkStore {
             state.usages.forget(number)
             state.statistics.compactions += 1
         }
+        do throws(ChunkStoreError) {
+            try replaceCheckpoint(&maintenance, leaving: number)
+            try removeFile(number)
+        } catch {
+            maintenance.undead.append(number)
+            throw error
+        }
+    }
+
+    /// No checkpoint may name a superblock that is gone: it would pass for lost.
+    private func replaceCheckpoint(_ maintenance: inout Maintenance, leaving number: UInt32) throws(ChunkStoreError) {
+        do throws(ChunkStoreError) {
+            try writeCheckpoint(&maintenance, leaving: number)
+        } catch  where error.code == .insufficientStorage {
+            try dropCheckpoint(&maintenance)
+        }
+    }
+
+    private func dropCheckpoint(_ maintenance: inout Maintenance) throws(ChunkStoreError) {
+        maintenance.checkpointSequence = nil
+        do throws(FileSystemError) {
+            try CheckpointFiles(directory: directory, fileSystem: fileSystem).remove()
+        } catch {
+            throw failedUpkeep(error)
+        }
+    }
+
+    private func removeFile(_ number: UInt32) throws(ChunkStoreError) {
         do throws(FileSystemError) {
             try SuperblockFiles(directory: directory, options: options, fileSystem: fileSystem).remove(number)
         } catch {
-            maintenance.undead.append(number)
-            throw failed(error)
+            throw failedUpkeep(error)
         }
     }
 }

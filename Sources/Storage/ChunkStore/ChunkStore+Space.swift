@@ -7,7 +7,8 @@ extension ChunkStore {
     /// Takes note of a failed write and says what it means for whoever wanted it. After a failed synchronization
     /// nothing is written any more; after a full disk the store says so until there is room.
     func failed(_ error: FileSystemError) -> ChunkStoreError {
-        if error.isFailedSynchronization { return .readOnly(becomeReadOnly(error)) }
+        // Nothing counts on what a synchronization found no room for: whoever called makes it anew.
+        if error.isSynchronization, !error.isDiskFull { return .readOnly(becomeReadOnly(error)) }
         if error.isDiskFull { state.withLock { $0.statistics.isDiskFull = true } }
         return .writing(error)
     }
@@ -58,9 +59,4 @@ extension ChunkStore {
         }
         try awaitCommit(reservation) { _ in }
     }
-}
-
-extension FileSystemError {
-    /// What a failed synchronization leaves on the disk is unknown, so that no later one can be believed.
-    var isFailedSynchronization: Bool { operation == "fdatasync" || operation == "fsync" }
 }

@@ -66,6 +66,8 @@ package final class ChunkStore: Sendable {
 
     /// Changes that may wait for another change to the same id.
     static let queuedChangesMax = 256
+    /// A record up to this size stays in the page cache after it was written.
+    static let cachedRecordBytesMax = 64 * ByteCount.kibibyte
 
     /// Who this store is, as an acceptor too.
     package let id: StoreID
@@ -96,8 +98,11 @@ package final class ChunkStore: Sendable {
         directory: String, options: Options = Options(), fileSystem: any FileSystem = LinuxFileSystem()
     ) throws(ChunkStoreError) {
         RecordHeader.assertLayout()
+        CheckpointFormat.assertLayout()
         let opening = StoreOpening(directory: directory, options: options, fileSystem: fileSystem)
+        let beganAt = ContinuousClock.now
         let opened = try opening.open()
+        let checkpointSequence = opened.log.checkpointSequence
         id = opened.store
         directoryLock = Locked(opened.lock)
         self.directory = directory
@@ -109,7 +114,9 @@ package final class ChunkStore: Sendable {
                 payloadLength: options.chunkBytesMax),
             buffersMax: options.writersMax)
         state = Locked(opened.makeState())
-        maintenance = Locked(Maintenance())
+        let openingTime = ContinuousClock.now - beganAt
+        state.withLock { $0.statistics.openingSeconds = openingTime / .seconds(1) }
+        maintenance = Locked(Maintenance(checkpointSequence: checkpointSequence))
         committer.start(
             name: "vstack-commit", idleDelay: options.markerDelay,
             commit: { [weak self] in self?.commit($0) }, idle: { [weak self] in self?.writeIdleMarker() })
@@ -151,6 +158,7 @@ package final class ChunkStore: Sendable {
         maintenance.withLock { _ in }
         underWay.wait()
         closeTails()
+        checkpointAtEnd()
         committer.stop()
         directoryLock.withLock { $0 = nil }
     }

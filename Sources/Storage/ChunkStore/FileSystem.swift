@@ -51,35 +51,15 @@ package protocol StoreFile: AnyObject, Sendable {
     func map(byteCount: Int) throws(FileSystemError) -> any FileMapping
     /// Forgets cached pages that are clean, so that the next read comes from the disk itself.
     func dropCache()
+    /// The same for the whole pages of the range that no mapping has touched.
+    func dropCache(of range: Range<Int>)
     /// A second way to the file's bytes, for whoever wants to know what the disk itself has.
     func diskReader() -> any DiskReader
 }
 
-/// Reads what the disk has, past what memory keeps of the file, and leaves in memory only what was there before.
-package protocol DiskReader: AnyObject, Sendable {
-    /// Fills the buffer from `offset` on; fewer bytes at the end of the file. The buffer's address and size and the
-    /// offset are multiples of ``diskReaderAlignment``.
-    func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(FileSystemError) -> Int
-}
-
-/// A page, and a multiple of every disk's sector.
-package let diskReaderAlignment = 4096
-
 extension StoreFile {
-    /// For files that have only one way to their bytes.
-    package func diskReader() -> any DiskReader { PlainReader(file: self) }
-}
-
-private final class PlainReader: DiskReader {
-    private let file: any StoreFile
-
-    init(file: any StoreFile) { self.file = file }
-
-    func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(FileSystemError) -> Int {
-        let bytes = try file.read(buffer.count, at: offset)
-        buffer.copyBytes(from: bytes)
-        return bytes.count
-    }
+    // A file that is memory itself has no other.
+    package func dropCache(of range: Range<Int>) {}
 }
 
 /// A file mapped for reading, unmapped when it is let go.
@@ -106,6 +86,9 @@ package struct FileSystemError: Error, Sendable, CustomStringConvertible {
     package var reason: String { LinuxFileSystem.describe(errorNumber) }
 
     package var isDiskFull: Bool { LinuxFileSystem.meansDiskFull(errorNumber) }
+
+    /// Whether it leaves open what came to the disk.
+    var isSynchronization: Bool { operation == "fdatasync" || operation == "fsync" }
 
     static func diskFull(_ operation: String, _ path: String) -> FileSystemError {
         FileSystemError(operation, path, errorNumber: LinuxFileSystem.diskFullNumber)

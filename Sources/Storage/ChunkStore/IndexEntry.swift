@@ -2,9 +2,11 @@ import Base
 import Digests
 
 /// The first 16 bytes of an id's SHA-256: uniformly spread, and nobody can make ids that collide.
-struct IndexKey: Hashable {
+struct IndexKey: Hashable, Comparable {
     let high: UInt64
     let low: UInt64
+
+    static func < (a: IndexKey, b: IndexKey) -> Bool { (a.high, a.low) < (b.high, b.low) }
 
     init(_ id: ChunkID) {
         let digest = id.withUTF8Bytes { SHA256.digest(short: $0) }
@@ -41,6 +43,23 @@ struct IndexEntry: Equatable {
         metadataLengthShort = UInt16(header.metadataLength)
     }
 
+    /// - Parameters:
+    ///   - offsetUnits: the record's offset in units of 64 bytes.
+    ///   - idLength: at most 64.
+    ///   - metadataLength: at most 4096.
+    init(
+        key: IndexKey, superblock: UInt32, offsetUnits: UInt32, payloadLength: UInt32, idLength: Int,
+        metadataLength: Int, kind: RecordKind
+    ) {
+        self.key = key
+        self.superblock = superblock
+        self.offsetUnits = offsetUnits
+        self.payloadLength = payloadLength
+        idLengthByte = UInt8(idLength)
+        kindByte = kind.rawValue
+        metadataLengthShort = UInt16(metadataLength)
+    }
+
     /// All zeros.
     init(emptySlot: Void) {
         key = IndexKey(high: 0, low: 0)
@@ -54,6 +73,8 @@ struct IndexEntry: Equatable {
     var headLength: Int { RecordHeader.byteCount + Int(idLengthByte) + Int(metadataLengthShort) }
     var isTombstone: Bool { kindByte == RecordKind.tombstone.rawValue }
     var isChunk: Bool { kindByte == RecordKind.chunk.rawValue }
+    var rawKind: UInt8 { kindByte }
+    var metadataLength: Int { Int(metadataLengthShort) }
     /// The whole record with its padding.
     var recordLength: Int {
         RecordHeader.length(

@@ -160,6 +160,10 @@ private final class LinuxFile: StoreFile {
 
     func dropCache() { posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED) }
 
+    func dropCache(of range: Range<Int>) {
+        posix_fadvise(descriptor, off_t(range.lowerBound), off_t(range.count), POSIX_FADV_DONTNEED)
+    }
+
     func diskReader() -> any DiskReader { LinuxDiskReader(of: self, descriptor: descriptor, path: path) }
 }
 

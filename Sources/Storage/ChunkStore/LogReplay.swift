@@ -5,12 +5,33 @@ import Base
 ///
 /// Invariant: an id's newest acceptor state is the one `acceptors` names, or else its chunk record's.
 struct LogReplay: ~Copyable {
-    private(set) var chunks = ChunkIndex()
+    private(set) var chunks: ChunkIndex
     /// Ids whose acceptor's state is not (or not any more) what their chunk record says.
-    private(set) var acceptors = ChunkIndex()
+    private(set) var acceptors: ChunkIndex
     /// What became out of date, and the tombstones; what the indexes name is counted at the end.
     var usages = SuperblockUsages()
     private var superblocks: [UInt32: Superblock] = [:]
+
+    init() {
+        chunks = ChunkIndex()
+        acceptors = ChunkIndex()
+    }
+
+    /// Goes on from what a checkpoint says.
+    init(_ checkpoint: consuming Checkpoint) {
+        for covered in checkpoint.covered { usages[covered.number] = covered.usage }
+        let indexes = checkpoint.indexes
+        chunks = indexes.chunks
+        acceptors = indexes.acceptors
+    }
+
+    /// Whether one of the superblocks holds a record that counts.
+    func names(anyOf numbers: Set<UInt32>) -> Bool {
+        var isFound = false
+        chunks.forEach { if numbers.contains($0.superblock) { isFound = true } }
+        acceptors.forEach { if numbers.contains($0.superblock) { isFound = true } }
+        return isFound
+    }
 
     mutating func add(_ superblock: Superblock) { superblocks[superblock.number] = superblock }
 

@@ -18,7 +18,7 @@ struct LogTail {
     /// How far a record on the disk says the file is durable.
     private var announcedEnd: Int
     /// Where the last of the durable records begins; 0 when it is not known.
-    private(set) var lastDurableOffset: Int
+    var lastDurableOffset: Int
 
     init(capacity: Int, end: Int, allocated: Int, announcedEnd: Int, lastDurableOffset: Int = 0) {
         self.capacity = capacity

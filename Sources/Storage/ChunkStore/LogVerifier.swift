@@ -195,7 +195,7 @@ struct LogVerifier: ~Copyable {
             let content = UnsafeRawBufferPointer(
                 rebasing: rest[start..<min(count, start + current.contentRemaining)])
             hash.update(content)
-            current.crc = CRC32C.checksum(content, after: current.crc)
+            current.crc = CRC32C.checksum(content, continuing: current.crc)
         }
         advance(&current, by: count)
         payload = current

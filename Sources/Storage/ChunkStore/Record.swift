@@ -145,6 +145,11 @@ extension RecordHeader {
         CRC32C.checksum(UnsafeRawBufferPointer(rebasing: bytes[coveredOffset..<headLength]))
     }
 
+    /// The CRC that a header carries.
+    static func headCRC(of header: UnsafeRawBufferPointer) -> UInt32 {
+        header.littleEndian(UInt32.self, at: Field.headCRC)
+    }
+
     /// Whether a record may begin here: a cheap look before decoding.
     static func mayBegin(_ bytes: UnsafeRawBufferPointer, at offset: Int) -> Bool {
         bytes.littleEndian(UInt32.self, at: offset) == magic

@@ -11,7 +11,7 @@ struct StoreOpening {
     struct Opened: ~Copyable {
         let store: StoreID
         let lock: any AnyObject & Sendable
-        fileprivate(set) var log: OpenedLog
+        let log: OpenedLog
 
         consuming func makeState() -> ChunkStore.State { log.makeState() }
     }
@@ -57,7 +57,7 @@ struct StoreOpening {
         let store = StoreID.random()
         let superblock = try files.create(1, store: store)
         try writeIdentity(store)
-        return Opened(store: store, lock: lock, log: OpenedLog(empty: superblock, files))
+        return Opened(store: store, lock: lock, log: OpenedLog(empty: superblock, of: store, files))
     }
 
     private var identityPath: String { "\(directory)/store.id" }

@@ -56,6 +56,16 @@ package struct AcceptorOutcome: Hashable, Sendable {
     }
 }
 
+/// How a store came to know what it holds.
+package enum OpeningMode: String, Sendable {
+    /// There was nothing.
+    case created
+    /// From a checkpoint and what was written after it.
+    case checkpoint
+    /// By reading the whole log.
+    case scan
+}
+
 /// Figures of a store.
 package struct ChunkStoreStatistics: Hashable, Sendable {
     package var chunkCount = 0
@@ -70,6 +80,12 @@ package struct ChunkStoreStatistics: Hashable, Sendable {
     /// Superblocks that compaction removed since opening, and the bytes that it copied for that.
     package var compactions = 0
     package var compactionBytesMoved = 0
+    /// When the last checkpoint was written, and its size; nil when there is none.
+    package var checkpointedAt: Timestamp?
+    package var checkpointBytes = 0
+    /// How the store was opened, and how long that took.
+    package var openingMode = OpeningMode.created
+    package var openingSeconds = 0.0
     /// Stretches of the log that are known to be damaged, and their bytes. A lost superblock counts as one.
     package var corruptRecords = 0
     package var corruptRecordBytes = 0

@@ -41,6 +41,12 @@ struct SuperblockFiles {
         return (Superblock(number: number, salt: header.salt, file: file, mapping: mapping), header.store)
     }
 
+    /// The same superblock with a mapping of its own: what was touched through the old one is let go with that.
+    func mappedAnew(_ superblock: Superblock) throws(FileSystemError) -> Superblock {
+        let mapping = try superblock.file.map(byteCount: max(try superblock.file.size(), capacity))
+        return Superblock(number: superblock.number, salt: superblock.salt, file: superblock.file, mapping: mapping)
+    }
+
     /// A new, empty superblock: complete and durable under another name before it gets its own.
     func create(_ number: UInt32, store: StoreID) throws(FileSystemError) -> Superblock {
         let header = SuperblockHeader(
@@ -60,6 +66,18 @@ struct SuperblockFiles {
     func remove(_ number: UInt32) throws(FileSystemError) {
         try fileSystem.remove(path(number))
         try fileSystem.syncDirectory(folder)
+    }
+
+    /// Makes a file that lost its end as long as it was, and vouches for that, so that the log itself tells the loss.
+    func restoreLength(of number: UInt32, to end: Int) throws {
+        let (superblock, _) = try open(number)
+        guard try superblock.file.size() < end else { return }
+        try superblock.file.truncate(to: end)
+        try VoidRecord(
+            superblock: superblock, range: end..<end + RecordHeader.byteCount, sequence: 0, durableOffset: end,
+            storedAt: options.time.now()
+        ).write()
+        try superblock.file.synchronize()
     }
 
     /// Whether the file has room for no record: left over from a store that was never finished.
