@@ -46,6 +46,11 @@ struct Role: Sendable {
             CommandOption(setting: "MAX_CHUNK_SIZE", "BYTES", "Largest chunk taken (default 2097152)."),
             CommandOption(setting: "MAX_SUPERBLOCK_SIZE", "BYTES", "Size of a superblock file (default 1 GiB)."),
             CommandOption(setting: "MAX_SUPERBLOCK_SIZE_MB", "MIB", "The same in MiB, where the bytes are not given."),
+            CommandOption(
+                setting: "COMPACTION_LIVE_PERCENT", "PERCENT",
+                "A superblock of which less is needed gives its space back (default 50)."),
+            CommandOption(
+                setting: "COMPACTION_BYTES_PER_SEC", "BYTES", "How fast compaction copies (default 64 MiB)."),
             CommandOption(setting: "DISK_WARNING_PERCENT", "N", "Disk usage from which /health warns (default 85)."),
             CommandOption(setting: "DISK_CRITICAL_PERCENT", "N", "Disk usage that refuses writes (default 95)."),
             CommandOption(

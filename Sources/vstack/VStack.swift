@@ -5,7 +5,9 @@ import Foundation
 @main
 enum VStack {
     static let commands: [Command] =
-        [.up] + Role.all.map(\.command) + [.upload, .play, .verify, .videos, .nodes, .delete, .store, .version, .help]
+        [.up] + Role.all.map(\.command) + [
+            .upload, .play, .verify, .videos, .nodes, .delete, .store, .sim, .version, .help,
+        ]
 
     static func main() async {
         // A reader that leaves early is an error of the write, not the end of the program.

@@ -186,7 +186,7 @@ struct CheckpointTests {
         let store = try openMemory(system, .tiny)
         let isDone = Atomic<Bool>(false)
         let writing = DispatchGroup()
-        DispatchQueue.global().async(group: writing) {
+        onThread(writing) {
             while !isDone.load(ordering: .relaxed) { try? store.checkpoint() }
         }
         for round in 0..<3 {

@@ -84,7 +84,7 @@ struct CompactionTests {
         for number in stride(from: 0, to: 80, by: 2) { _ = try await store.delete(chunkID("c\(number)")) }
         let isDone = Atomic<Bool>(false)
         let compacting = DispatchGroup()
-        DispatchQueue.global().async(group: compacting) { [store] in
+        onThread(compacting) { [store] in
             while !isDone.load(ordering: .relaxed) { _ = try? store.compact() }
         }
         for number in 0..<80 {

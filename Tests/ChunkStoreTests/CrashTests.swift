@@ -145,7 +145,7 @@ private struct CrashRun {
         let done = DispatchGroup()
         if upkeep == .compaction {
             let isCheckpoint = random.below(2) == 0
-            DispatchQueue.global().async(group: done) {
+            onThread(done) {
                 if isCheckpoint { try? store.checkpoint() } else { _ = try? store.compact() }
             }
         }

@@ -1,5 +1,6 @@
 import Base
 import ChunkPaxos
+import Digests
 import StorageNodeAPI
 import Synchronization
 
@@ -17,6 +18,8 @@ final class FakeCluster: AcceptorGateway {
         var isUp = true
         var stored: [ChunkID: Stored] = [:]
         var acceptors: [ChunkID: Acceptor] = [:]
+        /// Of those that the service itself stored.
+        var bytes: [ChunkID: [UInt8]] = [:]
     }
 
     private struct State {
@@ -60,6 +63,9 @@ final class FakeCluster: AcceptorGateway {
 
     func chunks(at url: String) -> Set<ChunkID> { state.withLock { Set($0.nodes[url]?.stored.keys.map { $0 } ?? []) } }
 
+    /// Those of videos, without the service's own.
+    func mediaChunks(at url: String) -> Set<ChunkID> { chunks(at: url).filter { !$0.isJournal } }
+
     func acceptor(_ id: ChunkID, at url: String) -> Acceptor? { state.withLock { $0.nodes[url]?.acceptors[id] } }
 
     func read(_ chunk: ChunkID, at url: String) async throws -> AcceptorReport {
@@ -88,11 +94,27 @@ final class FakeCluster: AcceptorGateway {
         }
     }
 
+    func store(
+        _ chunk: ChunkID, _ bytes: [UInt8], ballot: Ballot?, value: ChunkValue, at url: String
+    ) async throws {
+        let encoded = try value.encoded()
+        let new = Stored(checksum: SHA256.digest(of: bytes), sizeBytes: bytes.count)
+        let report = try answer(chunk, url) { acceptor, stored in
+            guard stored == nil || stored == new, new.checksum == value.checksum else { return false }
+            return ballot.map { acceptor.onAccept($0, value: encoded) == .accepted } ?? true
+        }
+        guard report.granted else { throw Failure(.conflict, "\(url) has another chunk \(chunk)") }
+        change(url) { node in
+            node.stored[chunk] = new
+            node.bytes[chunk] = bytes
+        }
+    }
+
     func delete(_ chunk: ChunkID, at url: String) async throws {
         _ = try answer(chunk, url) { _, _ in true }
         change(url) { node in
+            node.bytes[chunk] = nil
             node.stored[chunk] = nil
-            node.acceptors[chunk] = nil
         }
     }
 
@@ -114,4 +136,8 @@ final class FakeCluster: AcceptorGateway {
                 storedChecksum: node.stored[chunk]?.checksum, storedSizeBytes: node.stored[chunk]?.sizeBytes)
         }
     }
+}
+
+extension ChunkID {
+    var isJournal: Bool { description.contains("-catalog-") || description.contains("-publication-") }
 }

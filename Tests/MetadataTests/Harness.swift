@@ -48,9 +48,13 @@ final class Harness: Sendable {
         let catalog = try CatalogSQLite(path: configuration.databasePath)
         var policy = ChunkCommitter.Policy()
         policy.backoff = .microseconds(10)
+        // Nobody waits for what does not come; and on a machine that is busy, nothing that comes is given up.
+        var pace = JournalKeeper.Pace()
+        (pace.patience, pace.straggler, pace.farewell) = (.seconds(60), .seconds(60), .seconds(60))
+        (pace.retry, pace.counters, pace.healing) = (.milliseconds(5), .milliseconds(5), .milliseconds(5))
         service = MetadataService(
             configuration: configuration, catalog: catalog, nodes: catalog.nodesWhenOpened, gateway: cluster,
-            time: clock, policy: policy, reaperInterval: .milliseconds(5))
+            time: clock, policy: policy, reaperInterval: .milliseconds(5), journalPace: pace)
         var router = Router()
         service.addRoutes(to: &router)
         self.router = router

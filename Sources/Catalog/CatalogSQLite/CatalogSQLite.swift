@@ -116,6 +116,12 @@ extension CatalogSQLite {
         }
     }
 
+    package func setTitle(of id: VideoID, to title: String) async throws(CatalogError) {
+        try await write { (connection) throws(CatalogError) in
+            try VideoTable.setTitle(of: id, to: title, connection)
+        }
+    }
+
     package func failUploads(
         silentSince time: Timestamp, error: String
     ) async throws(CatalogError) -> [VideoID] {
@@ -195,5 +201,47 @@ extension CatalogSQLite {
 
     package func finishDeletion(_ deletion: Deletion) async throws(CatalogError) {
         try await write { (connection) throws(CatalogError) in try DeletionTable.finish(deletion, connection) }
+    }
+
+    package func journalRemains(of deletion: Deletion) async throws(CatalogError) -> [ChunkStream: Range<Int>] {
+        try await read { (connection) throws(CatalogError) in
+            try DeletionTable.journalRemains(of: deletion, connection)
+        }
+    }
+
+    package func forgetVideo(_ id: VideoID) async throws(CatalogError) {
+        try await write { (connection) throws(CatalogError) in try DeletionTable.forget(id, connection) }
+    }
+
+    package func journalDue(
+        _ urgency: JournalUrgency, after position: Int64, limit: Int
+    ) async throws(CatalogError) -> [JournalDue] {
+        try await read { (connection) throws(CatalogError) in
+            try JournalTable.due(urgency, after: position, limit: limit, connection)
+        }
+    }
+
+    package func journalLagging(
+        on node: NodeID, after position: Int64, limit: Int
+    ) async throws(CatalogError) -> [JournalDue] {
+        try await read { (connection) throws(CatalogError) in
+            try JournalTable.lagging(on: node, after: position, limit: limit, connection)
+        }
+    }
+
+    package func journal(of id: VideoID) async throws(CatalogError) -> JournalState? {
+        try await read { (connection) throws(CatalogError) in try JournalTable.state(of: id, connection) }
+    }
+
+    package func claimJournal(of id: VideoID, _ stream: ChunkStream, count: Int) async throws(CatalogError) -> Int {
+        try await write { (connection) throws(CatalogError) in
+            try JournalTable.claim(of: id, stream, count: count, connection)
+        }
+    }
+
+    package func noteJournal(of id: VideoID, _ write: JournalWrite) async throws(CatalogError) {
+        try await self.write { (connection) throws(CatalogError) in
+            try JournalTable.note(of: id, write, connection)
+        }
     }
 }

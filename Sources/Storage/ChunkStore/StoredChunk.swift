@@ -80,6 +80,8 @@ package struct ChunkStoreStatistics: Hashable, Sendable {
     /// Superblocks that compaction removed since opening, and the bytes that it copied for that.
     package var compactions = 0
     package var compactionBytesMoved = 0
+    /// Why compaction or a checkpoint did not go on the last time; nil when all is well.
+    package var upkeepFailure: String?
     /// When the last checkpoint was written, and its size; nil when there is none.
     package var checkpointedAt: Timestamp?
     package var checkpointBytes = 0
