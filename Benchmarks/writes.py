@@ -23,7 +23,7 @@ def put(cluster: Cluster, folder: Path, scale: Scale) -> Comparison:
     body = random.Random(1).randbytes(CHUNK_BYTES)
     runs = itertools.count()
     return compare(
-        f"PUT 2 MiB, durable, {WRITERS} writers", f"fio, one fdatasync for {WRITERS} writes", "chunks/s", "≥ 0.6",
+        f"PUT 2 MiB, durable, {WRITERS} writers", f"fio, one fdatasync for {WRITERS} writes", "chunks/s", "≥ 0.8",
         scale.rounds, lambda: write_load(cluster.storage[1], body, scale.write_chunks, f"bench-put-{next(runs)}"),
         lambda: grouped_writes(folder, CHUNK_BYTES, WRITERS, scale.write_chunks, next(runs)))
 

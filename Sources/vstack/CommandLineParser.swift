@@ -62,9 +62,8 @@ struct CommandLineParser {
 extension Command {
     /// What follows the name: operands and flags.
     var synopsis: String {
-        let flags = options.isEmpty ? [] : ["[FLAGS]"]
-        let verbs = subcommands.isEmpty ? [] : [subcommands.map(\.verb).joined(separator: "|")]
-        return (verbs + operands + optionalOperands.map { "[\($0)]" } + flags).joined(separator: " ")
+        (operands + optionalOperands.map { "[\($0)]" } + (options.isEmpty ? [] : ["[FLAGS]"])).joined(
+            separator: " ")
     }
 }
 

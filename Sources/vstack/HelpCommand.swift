@@ -2,15 +2,18 @@ import Base
 
 extension Command {
     static let help = Command(
-        name: "help", summary: "Show the commands, or what one of them takes.", optionalOperands: ["COMMAND", "VERB"],
+        name: "help", summary: "Show the commands, or what one of them takes.", optionalOperands: ["COMMAND", "WORD"],
         discussion: "'vstack help NAME' and 'vstack NAME --help' are the same."
     ) { invocation in
         guard !invocation.operands.isEmpty else {
             Output.line(Help.overview)
             return 0
         }
-        let (command, rest) = try Command.find(invocation.operands[...], among: VStack.commands)
-        if let word = rest.first { throw UsageError("'\(word)' is one too many: vstack help \(command.name)") }
+        let name = invocation.operands.joined(separator: " ")
+        guard let command = VStack.commands.first(where: { $0.name == name }) else {
+            throw UsageError(
+                "there is no command '\(name)'\(Suggestion.text(for: name, among: VStack.commands.map(\.name)))")
+        }
         Output.line(Help.text(for: command))
         return 0
     }
@@ -49,7 +52,6 @@ enum Help {
 
     static func text(for command: Command) -> String {
         var text = "\(command.summary)\n\nUsage: vstack \(command.name) \(command.synopsis)\n"
-        if !command.subcommands.isEmpty { text += "\n" + verbs(of: command) }
         if !command.options.isEmpty {
             let names = command.options.map { "--\($0.name)\($0.value.map { " " + $0 } ?? "")" }
             let width = (names.map(\.count).max() ?? 0) + 2
@@ -64,12 +66,6 @@ enum Help {
         }
         if !command.discussion.isEmpty { text += "\n\(command.discussion)\n" }
         return text
-    }
-
-    private static func verbs(of command: Command) -> String {
-        let width = (command.subcommands.map(\.verb.count).max() ?? 0) + 2
-        let lines = command.subcommands.map { "  \(pad($0.verb, width))\($0.summary)\n" }.joined()
-        return "\(lines)\n'vstack help \(command.name) VERB' says what each takes.\n"
     }
 
     private static func pad(_ text: String, _ width: Int) -> String {

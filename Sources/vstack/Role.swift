@@ -25,6 +25,7 @@ struct Role: Sendable {
             CommandOption(setting: "DB_PATH", "FILE", "The catalog (default ./data/metadata/metadata.db)."),
             CommandOption(setting: "NODE_TIMEOUT", "SECONDS", "Silence after which a node is down (default 30)."),
             CommandOption(setting: "UPLOAD_TIMEOUT", "SECONDS", "Silence after which an upload fails (default 86400)."),
+            CommandOption(setting: "JOURNAL_INTERVAL", "SECONDS", "Until views are on the storage nodes (default 30)."),
             CommandOption(setting: "EXTERNAL_URL_MAP", "MAP", "internal=external,… for node URLs in manifests."),
             CommandOption(setting: "ENABLE_EXTERNAL_TRANSLATION", "BOOL", "false turns that map off (default true)."),
             CommandOption(setting: "STORAGE_NODES", "URLS", "Nodes to expect; those that stay away are logged."),

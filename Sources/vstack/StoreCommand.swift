@@ -4,8 +4,14 @@ import ChunkStore
 extension Command {
     /// What can be done with the folder of a storage node that does not run.
     static let store = Command(
-        group: "store", summary: "Look into a stopped storage node's folder, check it, or compact it.",
-        [.storeInspect, .storeCheck, .storeCompact])
+        name: "store", summary: "Look into a stopped storage node's folder, check it, or compact it.",
+        discussion: """
+            It needs a word behind it: 'vstack store inspect', 'vstack store check' or 'vstack store compact'. 'vstack help
+            store inspect' and so on say what each takes.
+            """
+    ) { _ in
+        throw UsageError("'vstack store' needs one of these behind it: inspect, check, compact")
+    }
 }
 
 extension CommandOption {

@@ -8,7 +8,8 @@ struct JournalConformanceTests {
     private typealias Change = @Sendable (any Catalog, VideoID) async throws -> Void
 
     @Test(
-        "every change makes the journal due in its own transaction, until it is written", arguments: CatalogImplementation.all)
+        "every change makes the journal due in its own transaction, until it is written",
+        arguments: CatalogImplementation.all)
     func due(_ implementation: CatalogImplementation) async throws {
         try await implementation.withCatalog { catalog in
             let id = VideoID()
@@ -22,7 +23,10 @@ struct JournalConformanceTests {
                 (.none, { try await $0.setStatus(of: $1, to: .uploading, error: nil) }),
                 (.prompt, { try await $0.setTitle(of: $1, to: "Another title") }),
                 (.none, { _ = try await $0.recordChunk(try Fixture.chunk($1, 0, stream: .original)) }),
-                (.prompt, { try await $0.publish($1, try Fixture.publication(sourceBytes: 1000, originalBytes: 1000)) }),
+                (
+                    .prompt,
+                    { try await $0.publish($1, try Fixture.publication(sourceBytes: 1000, originalBytes: 1000)) }
+                ),
                 (.counters, { _ = try await $0.addView(of: $1) }),
                 (.counters, { _ = try await $0.recordChunk(try Fixture.chunk($1, 0, stream: .thumbnail)) }),
                 (.prompt, { try await $0.setStatus(of: $1, to: .failed, error: "gone") }),
@@ -32,6 +36,7 @@ struct JournalConformanceTests {
                 try await change(catalog, id)
                 #expect(try await catalog.due(.prompt) == (urgency == .prompt ? [id] : []), "change \(index)")
                 #expect(try await catalog.due(.counters) == (urgency == .none ? [] : [id]), "change \(index)")
+                #expect(try await catalog.journalDueCount() == (urgency == .none ? 0 : 1), "change \(index)")
                 try await catalog.writeJournal(of: id)
                 #expect(try await catalog.due().isEmpty, "change \(index)")
             }
@@ -53,7 +58,8 @@ struct JournalConformanceTests {
     }
 
     @Test(
-        "the state says everything that chunks do not, before and after the deletion", arguments: CatalogImplementation.all)
+        "the state says everything that chunks do not, before and after the deletion",
+        arguments: CatalogImplementation.all)
     func state(_ implementation: CatalogImplementation) async throws {
         try await implementation.withCatalog { catalog in
             let new = Fixture.video(title: "Ein Film: „Straße“")
@@ -126,7 +132,8 @@ struct JournalConformanceTests {
             }
             #expect(claimed.sorted() == Array(0..<210))
             #expect(try await catalog.claimJournal(of: id, .publication, count: 3) == 0)
-            #expect(await catalogError { try await catalog.claimJournal(of: VideoID(), .catalog, count: 1) } == .notFound)
+            #expect(
+                await catalogError { try await catalog.claimJournal(of: VideoID(), .catalog, count: 1) } == .notFound)
         }
     }
 
@@ -156,7 +163,8 @@ struct JournalConformanceTests {
     }
 
     @Test(
-        "a deletion takes every old record from a node, but not the one that says so", arguments: CatalogImplementation.all)
+        "a deletion takes every old record from a node, but not the one that says so",
+        arguments: CatalogImplementation.all)
     func remains(_ implementation: CatalogImplementation) async throws {
         try await implementation.withCatalog { catalog in
             let id = VideoID()
@@ -181,7 +189,8 @@ struct JournalConformanceTests {
     }
 
     @Test(
-        "a video is forgotten only when it is deleted and no node has anything of it", arguments: CatalogImplementation.all)
+        "a video is forgotten only when it is deleted and no node has anything of it",
+        arguments: CatalogImplementation.all)
     func forgetting(_ implementation: CatalogImplementation) async throws {
         try await implementation.withCatalog { catalog in
             let id = VideoID()

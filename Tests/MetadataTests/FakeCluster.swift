@@ -33,7 +33,10 @@ final class FakeCluster: AcceptorGateway {
 
     var readCount: Int { state.withLock { $0.readCount } }
 
-    func add(_ id: NodeID, at url: String) { state.withLock { $0.nodes[url] = FakeNode(id: id) } }
+    /// A node that is there already stays as it is.
+    func add(_ id: NodeID, at url: String) {
+        state.withLock { $0.nodes[url] = $0.nodes[url] ?? FakeNode(id: id) }
+    }
 
     func change(_ url: String, _ body: (inout FakeNode) -> Void) {
         state.withLock { state in
@@ -140,4 +143,45 @@ final class FakeCluster: AcceptorGateway {
 
 extension ChunkID {
     var isJournal: Bool { description.contains("-catalog-") || description.contains("-publication-") }
+}
+
+extension FakeCluster: NodeListing {
+    /// Few at a time, so that lists have many pages.
+    private static let pageMax = 7
+
+    func page(of url: String, after: String?, limit: Int) async throws -> AcceptorListing {
+        try state.withLock { state in
+            guard let node = state.nodes[url], node.isUp else {
+                throw Failure(.unavailable, "\(url) refused the connection")
+            }
+            func place(_ id: ChunkID) -> String { SHA256.digest(of: Array(id.description.utf8)).hex }
+            let ids = Set(node.stored.keys).union(node.acceptors.keys)
+                .map { (place: place($0), id: $0) }.sorted { $0.place < $1.place }
+                .filter { after == nil || $0.place > after ?? "" }
+            let page = ids.prefix(min(limit, Self.pageMax))
+            return AcceptorListing(
+                nodeId: node.id, acceptorId: nil, nodeUrl: url, version: "1.0.0", chunkCount: node.stored.count,
+                entries: page.map { node.entry($0.id) }, unreadableCount: 0,
+                next: page.count < ids.count ? page.last?.place : nil)
+        }
+    }
+
+    func bytes(of chunk: ChunkID, at url: String) async throws -> [UInt8] {
+        try state.withLock { state in
+            guard let node = state.nodes[url], node.isUp, let bytes = node.bytes[chunk] else {
+                throw Failure(.notFound, "\(url) has no chunk \(chunk)")
+            }
+            return bytes
+        }
+    }
+}
+
+extension FakeCluster.FakeNode {
+    fileprivate func entry(_ id: ChunkID) -> AcceptorListing.Entry {
+        let accepted = acceptors[id]?.accepted
+        return AcceptorListing.Entry(
+            chunkId: id, promisedBallot: acceptors[id]?.promised, acceptedBallot: accepted?.ballot,
+            acceptedValue: accepted.map { String(decoding: $0.value, as: UTF8.self) },
+            storedChecksum: stored[id]?.checksum, storedSizeBytes: stored[id]?.sizeBytes)
+    }
 }

@@ -110,6 +110,9 @@ package protocol Catalog: Sendable {
         _ urgency: JournalUrgency, after position: Int64, limit: Int
     ) async throws(CatalogError) -> [JournalDue]
 
+    /// How many videos have a change that the nodes do not know yet.
+    func journalDueCount() async throws(CatalogError) -> Int
+
     /// Videos of whose journal the node lacks something.
     func journalLagging(
         on node: NodeID, after position: Int64, limit: Int

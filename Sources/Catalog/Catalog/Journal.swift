@@ -131,7 +131,8 @@ package struct JournalState: Hashable, Sendable {
 
     package init(
         facts: JournalFacts, members: [Node], urgency: JournalUrgency, publicationRevision: Int,
-        isPublicationDue: Bool, publication: Publication?, ownsFirstBallot: Bool, records: [ChunkStream: JournalRecords],
+        isPublicationDue: Bool, publication: Publication?, ownsFirstBallot: Bool,
+        records: [ChunkStream: JournalRecords],
         lags: [JournalLag], isClosing: Bool
     ) {
         self.facts = facts

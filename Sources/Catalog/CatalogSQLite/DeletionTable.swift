@@ -6,6 +6,12 @@ enum DeletionTable {
     static func delete(_ id: VideoID, _ connection: Connection) throws(CatalogError) {
         let (key, _) = try VideoTable.require(id, connection)
         try connection.run("UPDATE videos SET status = 'deleted' WHERE key = ?", [SQLValue(key)])
+        try enterDeletions(of: key, connection)
+        try JournalTable.noteChange(of: key, .prompt, connection)
+    }
+
+    /// Every node that may hold bytes of the video is to be rid of them.
+    static func enterDeletions(of key: Int64, _ connection: Connection) throws(CatalogError) {
         // A member of the group may hold bytes that were never committed; a replica may have moved out of the group.
         try connection.run(
             """
@@ -13,7 +19,6 @@ enum DeletionTable {
             SELECT ?1, m.node_key FROM group_members m JOIN videos v ON v.group_key = m.group_key WHERE v.key = ?1
             UNION SELECT ?1, r.node_key FROM replicas r JOIN chunks c ON c.key = r.chunk_key WHERE c.video_key = ?1
             """, [SQLValue(key)])
-        try JournalTable.noteChange(of: key, .prompt, connection)
     }
 
     static func all(of node: NodeID?, limit: Int, _ connection: Connection) throws(CatalogError) -> [Deletion] {

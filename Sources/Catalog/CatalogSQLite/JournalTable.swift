@@ -221,7 +221,8 @@ extension JournalTable {
             """, [SQLValue(video)]
         ) { (row) throws(CatalogError) in
             JournalLag(
-                node: try row.decode(0) { NodeID($0) }, stream: try row.decode(1) { ChunkStream($0) }, clean: row.int(2))
+                node: try row.decode(0) { NodeID($0) }, stream: try row.decode(1) { ChunkStream($0) }, clean: row.int(2)
+            )
         }
     }
 }

@@ -84,7 +84,8 @@ package final class MetadataService: Service {
 
     package func health() async -> HealthReport {
         let nodes = registry.view
-        let isDatabaseHealthy = (try? await catalog.statistics()) != nil
+        let journalDue = try? await catalog.journalDueCount()
+        let isDatabaseHealthy = journalDue != nil
         let healthy = nodes.count(.healthy)
         let isServing = healthy + nodes.count(.degraded) > 0
         return HealthReport(
@@ -92,6 +93,7 @@ package final class MetadataService: Service {
             fields: [
                 "healthy_nodes": .integer(healthy), "total_nodes": .integer(nodes.entries.count),
                 "database_status": isDatabaseHealthy ? "healthy" : "unhealthy",
+                "journal_due": .integer(journalDue ?? 0),
             ])
     }
 

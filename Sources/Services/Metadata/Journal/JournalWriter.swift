@@ -130,7 +130,8 @@ struct JournalWriter: Sendable {
         let membership = try state.facts.group.membership()
         for attempt in 0..<Self.proposalsMax {
             let survey = await AcceptorSurvey.take(
-                of: chunk.id, members: members, membership: membership, awaiting: Set(members.map(\.nodeId).filter(isUp)), registry: registry,
+                of: chunk.id, members: members, membership: membership,
+                awaiting: Set(members.map(\.nodeId).filter(isUp)), registry: registry,
                 gateway: gateway)
             if case .chosen(let chosen, let holders) = survey.verdict {
                 guard chosen.value == value else { throw Self.taken(chunk.id) }
