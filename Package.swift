@@ -99,6 +99,14 @@ let package = Package(
             "WebSite", in: "Services/WebSite",
             ["Base", "Digests", "HTTPTypes", "HTTPClient", "MetadataAPI", "Hosting", "WebAssets"]),
 
+        // Simulation: a disk that fails on request, and the store upon it.
+        module("SimulatedDisk", in: "Simulator/Disk", ["Base", "ChunkStore"]),
+        module(
+            "StoreSimulator", in: "Simulator/Store", ["Base", "Digests", "ChunkPaxos", "ChunkStore", "SimulatedDisk"]),
+        .executableTarget(
+            name: "simulate-store", dependencies: ["Base", "StoreSimulator"], path: "Sources/Simulator/simulate-store",
+            swiftSettings: settings),
+
         // The product
         .executableTarget(
             name: "vstack",
@@ -120,7 +128,8 @@ let package = Package(
         tests("ChunkPaxos", ["Base", "ChunkPaxos"]),
         tests("ConsensusSimulator", ["Base", "ChunkPaxos", "ConsensusSimulator"]),
         tests("Placement", ["Base", "Placement"]),
-        tests("ChunkStore", ["Base", "Digests", "ChunkPaxos", "ChunkStore"]),
+        tests("ChunkStore", ["Base", "Digests", "ChunkPaxos", "ChunkStore", "SimulatedDisk"]),
+        tests("StoreSimulator", ["ChunkStore", "StoreSimulator"]),
         tests("Catalog", ["Base", "ChunkPaxos", "Placement", "Catalog", "CatalogSQLite"]),
         tests("Media", ["Base", "Processes", "Media"]),
         tests(

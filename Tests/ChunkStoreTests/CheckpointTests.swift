@@ -2,6 +2,7 @@ import Base
 import ChunkPaxos
 import Digests
 import Dispatch
+import SimulatedDisk
 import Synchronization
 import Testing
 

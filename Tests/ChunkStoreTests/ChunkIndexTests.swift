@@ -1,5 +1,6 @@
 import Base
 import Digests
+import SimulatedDisk
 import Testing
 
 @testable import ChunkStore

@@ -1,6 +1,7 @@
 import Base
 import ChunkPaxos
 import Dispatch
+import SimulatedDisk
 import Synchronization
 import Testing
 

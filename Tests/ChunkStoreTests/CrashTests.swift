@@ -1,6 +1,7 @@
 import Base
 import ChunkPaxos
 import Foundation
+import SimulatedDisk
 import Synchronization
 import Testing
 

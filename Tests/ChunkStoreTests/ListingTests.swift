@@ -1,6 +1,7 @@
 import Base
 import ChunkPaxos
 import Digests
+import SimulatedDisk
 import Testing
 
 @testable import ChunkStore

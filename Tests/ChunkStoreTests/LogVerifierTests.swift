@@ -1,5 +1,6 @@
 import Base
 import Foundation
+import SimulatedDisk
 import Synchronization
 import Testing
 

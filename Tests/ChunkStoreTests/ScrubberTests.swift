@@ -1,6 +1,7 @@
 import Base
 import ChunkPaxos
 import Foundation
+import SimulatedDisk
 import Synchronization
 import Testing
 
@@ -254,9 +255,9 @@ struct DiskReaderTests {
         let content = bytes(1 << 20, seed: 9)
         try content.withUnsafeBytes { try file.write($0, at: 0) }
         try file.synchronize()
-        file.dropCache()
         let descriptor = open(path, O_RDONLY)
         defer { close(descriptor) }
+        posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED)
         // A file system that is memory itself has nothing to forget.
         let canForget = try residentPages(descriptor, content.count) == 0
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 4096)

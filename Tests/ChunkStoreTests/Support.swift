@@ -2,6 +2,7 @@ import Base
 import ChunkPaxos
 import Digests
 import Foundation
+import SimulatedDisk
 import Testing
 
 @testable import ChunkStore

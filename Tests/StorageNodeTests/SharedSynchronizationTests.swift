@@ -97,6 +97,6 @@ private final class BusyFile: StoreFile {
     func allocate(_ range: Range<Int>) throws(FileSystemError) { try file.allocate(range) }
     func truncate(to size: Int) throws(FileSystemError) { try file.truncate(to: size) }
     func map(byteCount: Int) throws(FileSystemError) -> any FileMapping { try file.map(byteCount: byteCount) }
-    func dropCache() { file.dropCache() }
+    func dropCache(from offset: Int, mapping: any FileMapping) { file.dropCache(from: offset, mapping: mapping) }
     func dropCache(of range: Range<Int>) { file.dropCache(of: range) }
 }

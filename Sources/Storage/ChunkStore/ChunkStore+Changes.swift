@@ -40,7 +40,11 @@ extension ChunkStore {
             state.claims[key] = queue
             return next
         }
-        if let next { resumption.async(execute: next) }
+        if let next, let steps = options.steps {
+            steps.add(next)
+        } else if let next {
+            resumption.async(execute: next)
+        }
         underWay.leave()
     }
 
@@ -89,6 +93,9 @@ extension ChunkStore {
                     completion(result)
                 }
                 do throws(ChunkStoreError) {
+                    // It may have waited while the disk failed: then what the index says may not be what a restart
+                    // will find, and not even "it is so already" can be promised.
+                    if let reason = state.withLock({ $0.statistics.readOnlyReason }) { throw .readOnly(reason) }
                     try change(try current(id, key), settle)
                 } catch {
                     settle(.failure(error))

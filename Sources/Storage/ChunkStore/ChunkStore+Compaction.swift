@@ -1,6 +1,5 @@
 import Base
 import Digests
-import Dispatch
 import Synchronization
 
 /// What maintenance knows from one run to the next.
@@ -130,14 +129,15 @@ extension ChunkStore {
         throws(ChunkStoreError)
     {
         let failure = Locked<ChunkStoreError?>(nil)
-        let done = DispatchSemaphore(value: 0)
+        let done = Awaited(steps: options.steps)
+        done.begin()
         committer.join(
             Commit(
                 superblock: reservation.superblock, range: reservation.range,
                 durableOffset: reservation.durableOffset, publish: publish,
                 settled: { error in
                     failure.withLock { $0 = error }
-                    done.signal()
+                    done.end()
                 }))
         done.wait()
         if let error = failure.withLock({ $0 }) { throw error }

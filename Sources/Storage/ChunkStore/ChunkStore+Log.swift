@@ -155,12 +155,14 @@ extension ChunkStore {
     }
 
     /// Writes a record to its place. When that fails the place is given back, or filled so that it never looks like
-    /// damage.
+    /// damage. A write that broke off in the middle makes the store read-only: enough of the record may be there for a
+    /// restart to find it, and until then nobody can say whether it counts.
     func write(_ bytes: UnsafeRawBufferPointer, to reservation: Reservation) throws(ChunkStoreError) {
         do {
             try reservation.superblock.file.write(bytes, at: reservation.range.lowerBound)
         } catch {
             abandon(reservation)
+            if error.writtenBytes > 0 { becomeReadOnly("a write to its disk broke off: \(error.reason)") }
             throw failed(error)
         }
     }
@@ -177,7 +179,7 @@ extension ChunkStore {
     /// group counts, then it is acknowledged.
     func commit(_ group: [Commit]) {
         let filled = fillHoles()
-        if let error = synchronize(group.map(\.superblock) + filled.map(\.superblock)) { becomeReadOnly(error) }
+        _ = synchronize(group.map(\.superblock) + filled.map(\.superblock))
         let failure = state.withLock { state -> ChunkStoreError? in
             if let reason = state.statistics.readOnlyReason { return .readOnly(reason) }
             for hole in filled { state.tails[hole.superblock.number]?.onDurable(hole.range, durableOffset: 0) }
@@ -205,19 +207,21 @@ extension ChunkStore {
 
     /// Synchronizes each superblock once. After the first failure there is nothing more to do: what a failed
     /// synchronization left on the disk is unknown, and asking again would only seem to succeed.
-    private func synchronize(_ superblocks: [Superblock]) -> FileSystemError? {
+    /// - Returns: whether all is durable; if not, the store is read-only.
+    private func synchronize(_ superblocks: [Superblock]) -> Bool {
         var seen: [UInt32] = []
         for superblock in superblocks where !seen.contains(superblock.number) {
-            guard state.withLock({ $0.statistics.readOnlyReason == nil }) else { return nil }
+            guard state.withLock({ $0.statistics.readOnlyReason == nil }) else { return false }
             seen.append(superblock.number)
             do throws(FileSystemError) {
                 try superblock.file.synchronize()
                 state.withLock { $0.statistics.synchronizations += 1 }
             } catch {
-                return error
+                becomeReadOnly(error)
+                return false
             }
         }
-        return nil
+        return true
     }
 
     /// Writes void records over what failed writes left. One that fails again is tried with the next group.
@@ -245,14 +249,14 @@ extension ChunkStore {
     /// was reserved ahead goes back.
     func closeFullSuperblocks() {
         let quiet = state.withLock { state in
-            state.tails.filter { $0.key != state.activeNumber && $0.value.isQuiet }.map(\.key)
+            state.tails.filter { $0.key != state.activeNumber && $0.value.isQuiet }.map(\.key).sorted()
         }
         for number in quiet where closeTail(number) { state.withLock { $0.seal(number) } }
     }
 
     /// Closes everything that is open, at the end.
     func closeTails() {
-        let numbers = state.withLock { Array($0.tails.keys) }
+        let numbers = state.withLock { $0.tails.keys.sorted() }
         for number in numbers { _ = closeTail(number) }
     }
 
@@ -265,8 +269,8 @@ extension ChunkStore {
         return true
     }
 
-    /// Runs on the commit thread when nothing has been written for a while.
-    func writeIdleMarker() {
+    /// Runs on the commit thread when nothing has been written for a while; a step of its own where there is no thread.
+    package func writeIdleMarker() {
         let active = state.withLock { $0.isClosed ? nil : $0.activeNumber }
         if let active { _ = writeMarker(active) }
     }
@@ -295,10 +299,7 @@ extension ChunkStore {
             abandon(Reservation(superblock: superblock, range: range, sequence: sequence, durableOffset: 0))
             return nil
         }
-        if let error = synchronize([superblock]) {
-            becomeReadOnly(error)
-            return nil
-        }
+        guard synchronize([superblock]) else { return nil }
         state.withLock { $0.tails[number]?.onMarkerDurable(range) }
         return end
     }

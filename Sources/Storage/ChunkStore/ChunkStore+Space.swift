@@ -8,19 +8,19 @@ extension ChunkStore {
     /// nothing is written any more; after a full disk the store says so until there is room.
     func failed(_ error: FileSystemError) -> ChunkStoreError {
         // Nothing counts on what a synchronization found no room for: whoever called makes it anew.
-        if error.isSynchronization, !error.isDiskFull { return .readOnly(becomeReadOnly(error)) }
+        if error.isSynchronization, !error.isDiskFull {
+            becomeReadOnly(error)
+            return .readOnly(state.withLock { $0.statistics.readOnlyReason } ?? error.reason)
+        }
         if error.isDiskFull { state.withLock { $0.statistics.isDiskFull = true } }
         return .writing(error)
     }
 
-    /// - Returns: the reason that counts: the first.
-    @discardableResult
-    func becomeReadOnly(_ error: FileSystemError) -> String {
-        state.withLock { state in
-            let reason = state.statistics.readOnlyReason ?? "its disk failed to write: \(error.reason)"
-            state.statistics.readOnlyReason = reason
-            return reason
-        }
+    func becomeReadOnly(_ error: FileSystemError) { becomeReadOnly("its disk failed to write: \(error.reason)") }
+
+    /// The first reason stays.
+    func becomeReadOnly(_ reason: String) {
+        state.withLock { $0.statistics.readOnlyReason = $0.statistics.readOnlyReason ?? reason }
     }
 
     /// After the disk was full: finds out whether there is room for a chunk again, takes it, and writes a record that

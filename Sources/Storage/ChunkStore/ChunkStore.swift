@@ -1,5 +1,6 @@
 import Base
 import ChunkPaxos
+import Digests
 import Dispatch
 import Synchronization
 
@@ -37,6 +38,14 @@ package final class ChunkStore: Sendable {
         /// How often it looks whether there is something to do.
         package var maintenanceInterval: DispatchTimeInterval = .seconds(1)
         package var time: any TimeSource = SystemTime()
+        /// Where the store's identity and the salts of its files come from. Nobody may guess them.
+        package var randomBytes: @Sendable (_ count: Int) -> [UInt8] = SecureRandom.bytes
+        /// Takes the place of the store's threads. What waits there when the store is closed is done then.
+        package var steps: StepQueue?
+        #if DEBUG
+            /// What is wrong with the store, on purpose.
+            package var defect: Defect?
+        #endif
 
         package init() {}
     }
@@ -82,11 +91,11 @@ package final class ChunkStore: Sendable {
     /// Held by compaction and checkpoints: one at a time.
     let maintenance: Locked<Maintenance>
     let maintenanceThread = MaintenanceThread()
-    let committer = GroupCommitter<Commit>()
+    let committer: GroupCommitter<Commit>
     let buffers: BufferPool
     /// Everything that was begun and is not settled.
     let underWay = DispatchGroup()
-    /// Where changes go on that had to wait for another of the same id.
+    /// Where changes go on that had to wait for another of the same id, when there is no ``StepQueue``.
     let resumption = DispatchQueue(label: "vstack.store.resumption", attributes: .concurrent)
     /// Keeps other processes out until the store is closed.
     private let directoryLock: Locked<(any AnyObject & Sendable)?>
@@ -116,6 +125,7 @@ package final class ChunkStore: Sendable {
                 idLength: ChunkID.lengthMax, metadataLength: RecordHeader.metadataBytesMax,
                 payloadLength: options.chunkBytesMax),
             buffersMax: options.writersMax)
+        committer = GroupCommitter(steps: options.steps)
         state = Locked(opened.makeState())
         let openingTime = ContinuousClock.now - beganAt
         state.withLock { $0.statistics.openingSeconds = openingTime / .seconds(1) }
@@ -164,6 +174,7 @@ package final class ChunkStore: Sendable {
         // A compaction under way ends at its next record.
         maintenanceThread.stop()
         maintenance.withLock { _ in }
+        options.steps?.runAll()
         underWay.wait()
         closeTails()
         checkpointAtEnd()

@@ -39,7 +39,7 @@ package protocol StoreFile: AnyObject, Sendable {
     func size() throws(FileSystemError) -> Int
     /// Up to `count` bytes; fewer at the end of the file.
     func read(_ count: Int, at offset: Int) throws(FileSystemError) -> [UInt8]
-    /// Writes all the bytes.
+    /// Writes all the bytes, or says in the error how many.
     func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileSystemError)
     /// Returns when everything written so far would survive a power failure (fdatasync(2)).
     func synchronize() throws(FileSystemError)
@@ -49,9 +49,10 @@ package protocol StoreFile: AnyObject, Sendable {
     /// Maps the file's first `byteCount` bytes for reading. The range may lie beyond the file's end; such bytes must
     /// not be touched before the file has grown over them.
     func map(byteCount: Int) throws(FileSystemError) -> any FileMapping
-    /// Forgets cached pages that are clean, so that the next read comes from the disk itself.
-    func dropCache()
-    /// The same for the whole pages of the range that no mapping has touched.
+    /// Forgets cached pages from `offset` on that are clean, also where `mapping`, which must be the file's only one,
+    /// has touched them: the next look at them comes from the disk itself.
+    func dropCache(from offset: Int, mapping: any FileMapping)
+    /// Forgets the whole pages of the range that are clean and that no mapping has touched.
     func dropCache(of range: Range<Int>)
     /// A second way to the file's bytes, for whoever wants to know what the disk itself has.
     func diskReader() -> any DiskReader
@@ -73,11 +74,14 @@ package struct FileSystemError: Error, Sendable, CustomStringConvertible {
     package let operation: String
     package let path: String
     package let errorNumber: Int32
+    /// How much of a write had come to the file when it failed.
+    package let writtenBytes: Int
 
-    package init(_ operation: String, _ path: String, errorNumber: Int32) {
+    package init(_ operation: String, _ path: String, errorNumber: Int32, writtenBytes: Int = 0) {
         self.operation = operation
         self.path = path
         self.errorNumber = errorNumber
+        self.writtenBytes = writtenBytes
     }
 
     package var description: String { "\(operation) of \(path): \(reason)" }

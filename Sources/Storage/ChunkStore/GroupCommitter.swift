@@ -3,15 +3,20 @@ import Foundation
 import Synchronization
 
 /// The thread that makes writes durable in groups: it takes everything that waits, and one call of `commit` serves it
-/// all. Whatever comes meanwhile is the next group.
+/// all. Whatever comes meanwhile is the next group. With a ``StepQueue`` there is no thread, and a group is a step.
 final class GroupCommitter<Item: Sendable>: Sendable {
     private struct State {
         var waiting: [Item] = []
         var isStopped = false
+        /// What a step does; set when there is a queue for it.
+        var commit: (@Sendable ([Item]) -> Void)?
     }
 
     private let state = Locked(State())
     private let wakeUp = DispatchSemaphore(value: 0)
+    private let steps: StepQueue?
+
+    init(steps: StepQueue?) { self.steps = steps }
 
     /// - Parameters:
     ///   - commit: is called on the thread with what waited, in order of arrival.
@@ -20,6 +25,7 @@ final class GroupCommitter<Item: Sendable>: Sendable {
         name: String, idleDelay: DispatchTimeInterval, commit: @escaping @Sendable ([Item]) -> Void,
         idle: @escaping @Sendable () -> Void
     ) {
+        guard steps == nil else { return state.withLock { $0.commit = commit } }
         let thread = Thread { [self] in run(idleDelay, commit, idle) }
         thread.name = name
         thread.start()
@@ -30,7 +36,16 @@ final class GroupCommitter<Item: Sendable>: Sendable {
             state.waiting.append(item)
             return state.waiting.count == 1
         }
-        if isFirst { wakeUp.signal() }
+        guard isFirst else { return }
+        if let steps { steps.add { [self] in commitWaiting() } } else { wakeUp.signal() }
+    }
+
+    private func commitWaiting() {
+        let (items, commit) = state.withLock { state in
+            defer { state.waiting = [] }
+            return (state.waiting, state.commit)
+        }
+        commit?(items)
     }
 
     /// Ends the thread after what waits now. Does not wait for it.

@@ -128,7 +128,7 @@ private final class LinuxFile: StoreFile {
                 descriptor, bytes.baseAddress! + written, bytes.count - written, off_t(offset + written))
             if count < 0 {
                 if errno == EINTR { continue }
-                throw .last("pwrite", path)
+                throw FileSystemError("pwrite", path, errorNumber: errno, writtenBytes: written)
             }
             written += count
         }
@@ -158,7 +158,14 @@ private final class LinuxFile: StoreFile {
         return LinuxMapping(UnsafeRawBufferPointer(start: address, count: byteCount))
     }
 
-    func dropCache() { posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED) }
+    func dropCache(from offset: Int, mapping: any FileMapping) {
+        // The cache drops its folios as a whole or not at all; none crosses a multiple of 2 MiB.
+        let start = offset & ~(2 << 20 - 1)
+        let pages = UnsafeMutableRawBufferPointer(mutating: UnsafeRawBufferPointer(rebasing: mapping.bytes[start...]))
+        // The kernel keeps every page that some mapping holds on to.
+        madvise(pages.baseAddress, pages.count, MADV_DONTNEED)
+        posix_fadvise(descriptor, off_t(start), 0, POSIX_FADV_DONTNEED)
+    }
 
     func dropCache(of range: Range<Int>) {
         posix_fadvise(descriptor, off_t(range.lowerBound), off_t(range.count), POSIX_FADV_DONTNEED)

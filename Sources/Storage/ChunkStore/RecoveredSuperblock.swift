@@ -30,9 +30,9 @@ struct RecoveredSuperblock {
         let file = superblock.file
         let size = try file.size()
         do {
-            let scan = try SuperblockScan(superblock, from: start, size: size) {
+            let scan = try SuperblockScan(superblock, from: start, size: size) { offset in
                 try file.synchronize()
-                file.dropCache()
+                file.dropCache(from: offset, mapping: superblock.mapping)
             } onRecord: {
                 records.apply($0, $1)
             }

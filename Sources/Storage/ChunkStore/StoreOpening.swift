@@ -34,6 +34,9 @@ struct StoreOpening {
     }
 
     private func open(_ lock: any AnyObject & Sendable) throws -> Opened {
+        // Names that a process left which was killed before it synchronized them would go with the next power failure.
+        try fileSystem.syncDirectory(superblockDirectory(of: directory))
+        try fileSystem.syncDirectory(directory)
         let files = SuperblockFiles(directory: directory, options: options, fileSystem: fileSystem)
         let numbers = try files.numbers()
         let identity = try readIdentity()
@@ -54,7 +57,7 @@ struct StoreOpening {
                 throw unreadable("there are superblocks but no store.id; restore it, or move the superblocks away")
             }
         }
-        let store = StoreID.random()
+        let store = StoreID(bytes: options.randomBytes(16))
         let superblock = try files.create(1, store: store)
         try writeIdentity(store)
         return Opened(store: store, lock: lock, log: OpenedLog(empty: superblock, of: store, files))

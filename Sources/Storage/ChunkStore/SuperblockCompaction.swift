@@ -1,6 +1,5 @@
 import Base
 import Digests
-import Dispatch
 import Synchronization
 
 /// Moves what is still needed out of one superblock that nothing is written to any more.
@@ -19,7 +18,7 @@ struct SuperblockCompaction {
     /// A tombstone below this sequence hides nothing in any other superblock.
     private let pinnedSequenceMin: UInt64
     private let pace: CompactionPace
-    private let flight = MoveFlight(max: flightMax)
+    private let flight: MoveFlight
     private(set) var bytesMoved = 0
     /// Superblocks that this one says are gone.
     private(set) var removed = RangeSet<UInt32>()
@@ -32,6 +31,7 @@ struct SuperblockCompaction {
         self.end = end
         self.pinnedSequenceMin = pinnedSequenceMin
         self.pace = pace
+        flight = MoveFlight(max: Self.flightMax, steps: store.options.steps)
     }
 
     /// Returns when every record that is needed has a durable copy that counts.
@@ -77,7 +77,8 @@ struct SuperblockCompaction {
     }
 
     private func isNeeded(_ header: RecordHeader, _ entry: IndexEntry) -> Bool {
-        if header.kind == .tombstone, header.sequence > pinnedSequenceMin { return true }
+        let keepsTombstones = !store.options.has(.dropsTombstones)
+        if header.kind == .tombstone, header.sequence > pinnedSequenceMin, keepsTombstones { return true }
         return store.state.withLock { $0.names(entry) }
     }
 
@@ -119,17 +120,20 @@ struct SuperblockCompaction {
 
 /// The copies that are under way, no more than so many, and what became of them.
 private final class MoveFlight: Sendable {
-    private let places: DispatchSemaphore
-    private let group = DispatchGroup()
+    private let max: Int
+    private let moves: Awaited
     private let failure = Locked<ChunkStoreError?>(nil)
 
-    init(max: Int) { places = DispatchSemaphore(value: max) }
+    init(max: Int, steps: StepQueue?) {
+        self.max = max
+        moves = Awaited(steps: steps)
+    }
 
     /// Waits for a place.
     /// - Throws: what made an earlier one fail.
     func begin() throws(ChunkStoreError) {
-        places.wait()
-        group.enter()
+        moves.wait(untilAtMost: max - 1)
+        moves.begin()
         guard let error = failure.withLock({ $0 }) else { return }
         end(nil)
         throw error
@@ -137,11 +141,10 @@ private final class MoveFlight: Sendable {
 
     func end(_ error: ChunkStoreError?) {
         if let error { failure.withLock { $0 = error } }
-        places.signal()
-        group.leave()
+        moves.end()
     }
 
-    func wait() { group.wait() }
+    func wait() { moves.wait() }
 
     func finish() throws(ChunkStoreError) {
         wait()
@@ -152,8 +155,9 @@ private final class MoveFlight: Sendable {
 extension ChunkStore {
     /// Blocks until no other change to the id is under way, and none begins before ``release(_:)``.
     fileprivate func awaitClaim(_ key: IndexKey) throws(ChunkStoreError) {
-        let turn = DispatchSemaphore(value: 0)
-        try claim(key) { turn.signal() }
+        let turn = Awaited(steps: options.steps)
+        turn.begin()
+        try claim(key) { turn.end() }
         turn.wait()
     }
 }

@@ -38,19 +38,19 @@ struct SuperblockFiles {
         let file = try fileSystem.open(path(number), creating: false)
         let header = try readHeader(number, file)
         let mapping = try file.map(byteCount: max(try file.size(), capacity))
-        return (Superblock(number: number, salt: header.salt, file: file, mapping: mapping), header.store)
+        return (superblock(number, header.salt, file, mapping), header.store)
     }
 
     /// The same superblock with a mapping of its own: what was touched through the old one is let go with that.
     func mappedAnew(_ superblock: Superblock) throws(FileSystemError) -> Superblock {
         let mapping = try superblock.file.map(byteCount: max(try superblock.file.size(), capacity))
-        return Superblock(number: superblock.number, salt: superblock.salt, file: superblock.file, mapping: mapping)
+        return self.superblock(superblock.number, superblock.salt, superblock.file, mapping)
     }
 
     /// A new, empty superblock: complete and durable under another name before it gets its own.
     func create(_ number: UInt32, store: StoreID) throws(FileSystemError) -> Superblock {
-        let header = SuperblockHeader(
-            number: number, store: store, createdAt: options.time.now(), salt: SecureRandom.word())
+        let salt = options.randomBytes(8).withUnsafeBytes { $0.littleEndian(UInt64.self, at: 0) }
+        let header = SuperblockHeader(number: number, store: store, createdAt: options.time.now(), salt: salt)
         let temporary = path(number) + Self.temporarySuffix
         let file = try fileSystem.open(temporary, creating: true)
         try file.truncate(to: 0)
@@ -59,7 +59,14 @@ struct SuperblockFiles {
         try fileSystem.rename(temporary, to: path(number))
         try fileSystem.syncDirectory(folder)
         let mapping = try file.map(byteCount: capacity)
-        return Superblock(number: number, salt: header.salt, file: file, mapping: mapping)
+        return superblock(number, header.salt, file, mapping)
+    }
+
+    private func superblock(
+        _ number: UInt32, _ salt: UInt64, _ file: any StoreFile, _ mapping: any FileMapping
+    ) -> Superblock {
+        Superblock(
+            number: number, salt: salt, file: file, mapping: mapping, checksPayloads: !options.has(.skipsPayloadCRC))
     }
 
     /// Gives the superblock's space back, durably. Whoever has it mapped keeps what is mapped.

@@ -79,8 +79,6 @@ package struct StoreID: Hashable, Sendable, CustomStringConvertible {
         self.bytes = bytes
     }
 
-    static func random() -> StoreID { StoreID(bytes: SecureRandom.bytes(16)) }
-
     /// 32 lower-case hex digits.
     package var description: String { bytes.withUnsafeBytes(Hex.string) }
 

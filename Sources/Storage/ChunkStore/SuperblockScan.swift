@@ -43,12 +43,12 @@ struct SuperblockScan {
 
     /// - Parameters:
     ///   - start: where a record begins, everything before which is known already and durable.
-    ///   - settle: makes the file durable as it is and drops it from the cache; called when there is something that
-    ///     no record vouches for, before that is read again from the disk.
+    ///   - settle: makes the file durable as it is and drops it from the cache from an offset on; called when there is
+    ///     something that no record vouches for, before that is read again from the disk.
     ///   - onRecord: is called for every valid record that is about a chunk, in no promised order.
     init(
         _ superblock: Superblock, from start: Int = SuperblockHeader.recordsOffset, size: Int,
-        settle: () throws -> Void, onRecord: (RecordHeader, IndexKey) -> Void
+        settle: (_ offset: Int) throws -> Void, onRecord: (RecordHeader, IndexKey) -> Void
     ) throws {
         self.superblock = superblock
         self.size = min(size, superblock.mapping.bytes.count)
@@ -65,7 +65,7 @@ struct SuperblockScan {
             }
         }
         if offset < self.size { gaps.append((offset..<self.size, true)) }
-        if !uncovered.isEmpty || !gaps.isEmpty { try settle() }
+        if !uncovered.isEmpty || !gaps.isEmpty { try settle(uncovered.first?.header.place.offset ?? self.size) }
         try settleUncovered(onRecord)
         settleGaps()
     }
@@ -76,10 +76,7 @@ struct SuperblockScan {
         largestSequence = max(largestSequence, header.sequence)
         end = header.place.offset + header.length
         uncovered.append((header, key))
-        // A marker, a void record without payload, vouches for itself too: nothing of it needs to be compared.
-        let isMarker = header.kind == .void && header.payloadLength == 0
-        let vouchesForItself = isMarker && header.durableOffset == header.place.offset
-        announcedEnd = max(announcedEnd, vouchesForItself ? end : header.durableOffset)
+        announcedEnd = max(announcedEnd, header.durableOffset)
         guard let last = uncovered.lastIndex(where: { $0.header.place.offset + $0.header.length <= announcedEnd })
         else { return }
         for (header, key) in uncovered[...last] { emit(header, key, onRecord) }
@@ -104,6 +101,9 @@ struct SuperblockScan {
             let isStillThere = try superblock.record(at: range.lowerBound, size: size)?.0 == header
             if isStillThere, header.kind == .void || superblock.payloadIsIntact(header) {
                 lastValid = max(lastValid, range.upperBound)
+                // It vouches for itself too, now that it comes from the disk: what is written behind it, and a
+                // checkpoint, will count on it.
+                if header.isMarker { announcedEnd = max(announcedEnd, range.upperBound) }
                 emit(header, key, onRecord)
             } else {
                 gaps.append((range, CRC32C.checksum(mapped: superblock.payload(header)) != nil))
@@ -115,8 +115,10 @@ struct SuperblockScan {
 
     private mutating func settleGaps() {
         for (range, isReadable) in gaps.sorted(by: { $0.range.lowerBound < $1.range.lowerBound }) {
-            let isTooSmallForRecord = range.upperBound < end && range.count < RecordHeader.byteCount
-            if range.lowerBound < announcedEnd || !isReadable || isTooSmallForRecord {
+            // Between two records, where no record can have stood: the rest of a place that was given back after a
+            // write that failed, and still came to the disk, while what was written there next did not.
+            if isReadable, range.upperBound < end, range.count < RecordHeader.byteCount { continue }
+            if range.lowerBound < announcedEnd || !isReadable {
                 corrupt.append(range)
                 if range.lowerBound >= end { endIsUnreadable = true }
             } else if range.lowerBound < end {
@@ -162,4 +164,9 @@ struct SuperblockScan {
                 .filter { RecordHeader.mayBegin(bytes, at: $0) }.map { block.lowerBound + $0 }
         }
     }
+}
+
+extension RecordHeader {
+    /// A void record without payload that says that all before it is durable.
+    fileprivate var isMarker: Bool { kind == .void && payloadLength == 0 && durableOffset == place.offset }
 }
