@@ -38,11 +38,11 @@ let package = Package(
         library("CSQLite", pkgConfig: "sqlite3", apt: "libsqlite3-dev"),  // CatalogSQLite
         library("CISAL", pkgConfig: "libisal", apt: "libisal-dev"),  // Digests
         library("COpenSSL", pkgConfig: "openssl", apt: "libssl-dev"),  // Digests
-        .target(name: "CPlatform", path: "Sources/C/CPlatform"),  // Digests, Processes, HTTPServer, ChunkStore
+        .target(name: "CPlatform", path: "Sources/C/CPlatform"),  // Base, Digests, Processes, HTTPServer, ChunkStore
         .target(name: "CWebAssets", path: "Sources/C/CWebAssets"),  // WebAssets
 
         // Foundations
-        module("Base", in: "Base/Base"),
+        module("Base", in: "Base/Base", ["CPlatform"]),
         module("Digests", in: "Base/Digests", ["Base", "COpenSSL", "CISAL", "CPlatform"]),
         module("Processes", in: "Base/Processes", ["Base", "CPlatform"]),
 

@@ -123,6 +123,7 @@ final class Harness: Sendable {
         do {
             switch try handler(request) {
             case .respond(let response): return try Self.answer(response, isImmediate: true)
+            case .prepared(let prepared): return try Self.answer(prepared.response, isImmediate: true)
             case .task(let task): return try Self.answer(try await task())
             case .body(let limit, let task):
                 #expect(bytes.count <= limit)

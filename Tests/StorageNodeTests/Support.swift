@@ -49,9 +49,18 @@ final class TestNode: Sendable {
         }
     }
 
+    /// What the handler says to the head of a request without a body.
+    func reply(_ method: HTTPMethod, _ path: String, headers: HTTPHeaders = [:]) throws -> Reply {
+        guard case .found(let handler, let parameters) = router.match(method, path) else {
+            return .respond(Response(.notFound))
+        }
+        return try handler(Request(method: method, path: path, parameters: parameters, headers: headers))
+    }
+
     private func answer(_ reply: Reply, _ body: [UInt8]) async throws -> Response {
         switch reply {
         case .respond(let response): return response
+        case .prepared(let prepared): return prepared.response
         case .task(let work): return try await work()
         case .body(let limit, let work):
             guard body.count <= limit else { return .detail(.contentTooLarge, "too large") }

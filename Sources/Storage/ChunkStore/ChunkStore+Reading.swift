@@ -8,14 +8,17 @@ extension ChunkStore {
     /// - Throws: ``ChunkStoreError`` of code `corrupt` when the disk does not give them as they were stored. The chunk
     ///   is then in ``corruptChunks``.
     package func read(_ id: ChunkID) throws(ChunkStoreError) -> StoredChunk? {
-        guard let handle = try find(id) else { return nil }
+        guard let handle = try find(id, toRead: true) else { return nil }
         return StoredChunk(description: handle.description, bytes: try handle.read())
     }
 
     /// The chunk without its bytes, which can be had from the handle; nil when there is no such chunk.
+    ///
+    /// - Parameter toRead: that the bytes will be asked for, so that they may come from the disk with the head.
     /// - Throws: `corrupt` when it is known to be damaged.
-    package func find(_ id: ChunkID) throws(ChunkStoreError) -> ChunkHandle? {
-        guard let found = try locate(id, in: .chunks, withMetadata: false) else { return nil }
+    package func find(_ id: ChunkID, toRead: Bool = false) throws(ChunkStoreError) -> ChunkHandle? {
+        let found = try locate(id, IndexKey(id), in: .chunks, withMetadata: false, toRead: toRead)
+        guard let found else { return nil }
         if found.isQuarantined { throw Self.corrupt(id) }
         return ChunkHandle(store: self, id: id, superblock: found.superblock, header: found.header)
     }
@@ -64,10 +67,10 @@ extension ChunkStore {
 
     /// Finds the newest record of `id`.
     /// - Throws: `corrupt` when its head is damaged.
-    func locate(_ id: ChunkID, _ key: IndexKey, in table: Table, withMetadata: Bool) throws(ChunkStoreError)
-        -> Located?
-    {
-        switch lookUp(id, key, in: table, withMetadata: withMetadata) {
+    func locate(
+        _ id: ChunkID, _ key: IndexKey, in table: Table, withMetadata: Bool, toRead: Bool = false
+    ) throws(ChunkStoreError) -> Located? {
+        switch lookUp(id, key, in: table, withMetadata: withMetadata, toRead: toRead) {
         case .found(let located): return located
         case .damaged: throw Self.corrupt(id)
         case .absent: return nil
@@ -82,9 +85,12 @@ extension ChunkStore {
     }
 
     /// The index gives the place under the lock; the record is read outside it.
-    func lookUp(_ id: ChunkID, _ key: IndexKey, in table: Table, withMetadata: Bool) -> Lookup {
+    func lookUp(
+        _ id: ChunkID, _ key: IndexKey, in table: Table, withMetadata: Bool, toRead: Bool = false
+    ) -> Lookup {
         var ordinal = 0
         while let (entry, superblock, isQuarantined) = candidate(key, ordinal, table) {
+            if toRead { superblock.fetch(entry) }
             switch superblock.head(entry, of: id, withMetadata: withMetadata) {
             case .record(let header, let metadata):
                 return .found(

@@ -84,6 +84,17 @@ final class Superblock: Sendable {
         }
     }
 
+    /// Smaller records come with one read of the disk anyway.
+    private static let fetchBytesMin = 32 * 1024
+
+    /// The whole record that the index names is about to be read: one read of the disk brings it, where touching it
+    /// bit by bit would cause many.
+    func fetch(_ entry: IndexEntry) {
+        guard entry.payloadLength >= Self.fetchBytesMin else { return }
+        let payloadStart = RecordHeader.aligned(entry.offset + entry.headLength)
+        mapping.fetch(entry.offset..<payloadStart + Int(entry.payloadLength))
+    }
+
     func payload(_ header: RecordHeader) -> UnsafeRawBufferPointer {
         let start = header.place.offset + header.payloadOffset
         return UnsafeRawBufferPointer(rebasing: mapping.bytes[start..<start + header.payloadLength])
