@@ -38,7 +38,7 @@ let package = Package(
         library("CSQLite", pkgConfig: "sqlite3", apt: "libsqlite3-dev"),  // CatalogSQLite
         library("CISAL", pkgConfig: "libisal", apt: "libisal-dev"),  // Digests
         library("COpenSSL", pkgConfig: "openssl", apt: "libssl-dev"),  // Digests
-        .target(name: "CPlatform", path: "Sources/C/CPlatform"),  // Base, Digests, Processes, HTTPServer
+        .target(name: "CPlatform", path: "Sources/C/CPlatform"),  // Base, Digests, Processes, HTTPServer, ChunkStore
         .target(name: "CWebAssets", path: "Sources/C/CWebAssets"),  // WebAssets
 
         // Foundations
@@ -54,7 +54,7 @@ let package = Package(
         // Cores
         module("ChunkPaxos", in: "Consensus/ChunkPaxos", ["Base"]),
         module("Placement", in: "Consensus/Placement", ["Base", "Digests", "ChunkPaxos"]),
-        module("ChunkStore", in: "Storage/ChunkStore", ["Base", "Digests", "ChunkPaxos"]),
+        module("ChunkStore", in: "Storage/ChunkStore", ["Base", "Digests", "ChunkPaxos", "CPlatform"]),
         module("Catalog", in: "Catalog/Catalog", ["Base", "ChunkPaxos", "Placement"]),
         module(
             "CatalogSQLite", in: "Catalog/CatalogSQLite", ["Base", "ChunkPaxos", "Placement", "Catalog", "CSQLite"]),
@@ -100,7 +100,8 @@ let package = Package(
         module(
             "WebSite", in: "Services/WebSite",
             [
-                "Base", "Digests", "HTTPTypes", "HTTPClient", "MetadataAPI", "ConsensusSimulator", "Hosting", "WebAssets",
+                "Base", "Digests", "HTTPTypes", "HTTPClient", "MetadataAPI", "ConsensusSimulator", "Hosting",
+                "WebAssets",
             ]),
 
         // Simulation: a disk that fails on request, and the store upon it.
@@ -116,7 +117,8 @@ let package = Package(
             name: "vstack",
             dependencies: [
                 "Base", "HTTPTypes", "HTTPServer", "HTTPClient", "MetadataAPI", "UploaderAPI", "SmartClient", "Hosting",
-                "StorageNode", "Metadata", "Uploader", "Streaming", "WebSite", "ConsensusSimulator",
+                "ChunkPaxos", "ChunkStore", "StorageNode", "Metadata", "Uploader", "Streaming", "WebSite",
+                "ConsensusSimulator",
             ],
             path: "Sources/vstack", swiftSettings: settings),
 

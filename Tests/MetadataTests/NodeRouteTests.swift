@@ -110,6 +110,9 @@ struct NodeRouteTests {
             }
             let healthy: [NodeSummary] = try await harness.call(.get, "/nodes/healthy").decoded()
             #expect(healthy.map(\.nodeId.description) == ["node-1", "node-3", "node-5"])
+            let all = try await harness.call(.get, "/nodes/all").decoded(Nodes.self).nodes
+            #expect(all.map(\.impairment) == [nil, "read-only", nil, "read-only", nil])
+            #expect(all.map(\.status) == [.healthy, .degraded, .healthy, .degraded, .healthy])
             for _ in 0..<10 {
                 let nodes = try await Upload(harness).created.placementGroup.nodes.map(\.nodeId.description)
                 #expect(nodes.sorted() == ["node-1", "node-3", "node-5"])

@@ -34,15 +34,16 @@ package struct NodeReport: Hashable, Sendable {
     package let chunkCount: Int
     /// Chunks whose bytes failed their checksum.
     package let corruptChunks: [ChunkID]
-    /// Whether it says that it cannot write, or not vote. Not kept: the next heartbeat says it again.
-    package let isImpaired: Bool
+    /// Why it cannot do all that a node should, such as write, vote or give out what it took; nil when it can. Not
+    /// kept: the next heartbeat says it again.
+    package let impairment: String?
 
     package init(
-        diskUsagePercent: Double = 0, chunkCount: Int = 0, corruptChunks: [ChunkID] = [], isImpaired: Bool = false
+        diskUsagePercent: Double = 0, chunkCount: Int = 0, corruptChunks: [ChunkID] = [], impairment: String? = nil
     ) {
         self.diskUsagePercent = diskUsagePercent
         self.chunkCount = chunkCount
         self.corruptChunks = corruptChunks
-        self.isImpaired = isImpaired
+        self.impairment = impairment
     }
 }

@@ -52,7 +52,7 @@ enum NodeTable {
             """,
             [
                 SQLValue(id), SQLValue(time.nanoseconds), SQLValue(report.diskUsagePercent),
-                SQLValue(report.chunkCount), corrupt(report), report.isImpaired ? .text("") : .null,
+                SQLValue(report.chunkCount), corrupt(report), report.impairment.map { .text($0) } ?? .null,
             ])
         guard connection.changeCount == 1 else { throw unknown(id) }
     }
@@ -80,7 +80,8 @@ enum NodeTable {
     private static func node(_ row: Row) throws(CatalogError) -> Node {
         let report = NodeReport(
             diskUsagePercent: row.real(4), chunkCount: row.int(5),
-            corruptChunks: row.text(6).split(separator: " ").compactMap { ChunkID($0) }, isImpaired: !row.isNull(9))
+            corruptChunks: row.text(6).split(separator: " ").compactMap { ChunkID($0) },
+            impairment: row.isNull(9) ? nil : row.text(9))
         return Node(
             id: try row.decode(0) { NodeID($0) }, url: row.text(1), version: row.text(2),
             lastHeartbeat: Timestamp(nanoseconds: row.integer(3)), report: report,

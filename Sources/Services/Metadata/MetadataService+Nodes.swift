@@ -8,6 +8,8 @@ extension MetadataService {
     /// Corrupt chunks that are kept of a heartbeat; a node with more is beyond listing.
     private static let corruptChunksMax = 1000
     private static let versionBytesMax = 100
+    /// Characters of a node's own words that are kept.
+    private static let impairmentMax = 500
 
     func addNodeRoutes(to router: inout Router) {
         router.task(.get, "/nodes/healthy", "Storage nodes that are healthy") { _ in
@@ -89,7 +91,7 @@ extension MetadataService {
         let report = NodeReport(
             diskUsagePercent: body.diskUsagePercent, chunkCount: body.chunkCount,
             corruptChunks: Array((body.corruptChunks ?? []).prefix(Self.corruptChunksMax)),
-            isImpaired: body.impairment != nil)
+            impairment: body.impairment.map { String($0.prefix(Self.impairmentMax)) })
         let wasDown = registry.view.entry(id)?.status == .down
         guard let now = registry.heartbeat(of: id, report) else {
             throw Failure(.notFound, "no storage node '\(id)' is registered: it has to register first")

@@ -111,7 +111,7 @@ struct NodeDirectory {
         let report = entry.node.report
         let isSlow = entry.slowUntil.map { $0 > now } ?? false
         let isFull = report.diskUsagePercent >= Self.diskWarningPercent
-        return isFull || !report.corruptChunks.isEmpty || report.isImpaired || isSlow ? .degraded : .healthy
+        return isFull || !report.corruptChunks.isEmpty || report.impairment != nil || isSlow ? .degraded : .healthy
     }
 
     private func index(of id: NodeID) -> Int? { entries.firstIndex { $0.node.id == id } }

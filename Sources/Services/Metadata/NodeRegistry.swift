@@ -79,7 +79,8 @@ struct NodeView: Sendable {
                 nodeUrl: entry.node.url, nodeId: entry.node.id, status: entry.status,
                 lastHeartbeat: entry.node.lastHeartbeat, diskUsagePercent: entry.node.report.diskUsagePercent,
                 chunkCount: entry.node.report.chunkCount, version: entry.node.version,
-                corruptChunks: entry.node.report.corruptChunks, acceptorId: entry.node.acceptor)
+                corruptChunks: entry.node.report.corruptChunks, acceptorId: entry.node.acceptor,
+                impairment: entry.status == .down ? nil : entry.node.report.impairment)
         }
     }
 }

@@ -351,13 +351,17 @@ package struct NodeSummary: Codable, Sendable {
     package let diskUsagePercent: Double
     package let chunkCount: Int
     package let version: String
+    /// Damaged on the node's disk, and not served by it.
     package let corruptChunks: [ChunkID]
     /// The acceptor that the node is: that of its present disk. nil of a node that never said.
     package let acceptorId: AcceptorID?
+    /// What the node says it cannot do, and why; nil when it can do all, or is down.
+    package let impairment: String?
 
     package init(
         nodeUrl: String, nodeId: NodeID, status: NodeStatus, lastHeartbeat: Timestamp, diskUsagePercent: Double,
-        chunkCount: Int, version: String, corruptChunks: [ChunkID], acceptorId: AcceptorID? = nil
+        chunkCount: Int, version: String, corruptChunks: [ChunkID], acceptorId: AcceptorID? = nil,
+        impairment: String? = nil
     ) {
         self.nodeUrl = nodeUrl
         self.nodeId = nodeId
@@ -368,6 +372,7 @@ package struct NodeSummary: Codable, Sendable {
         self.version = version
         self.corruptChunks = corruptChunks
         self.acceptorId = acceptorId
+        self.impairment = impairment
     }
 }
 
@@ -397,7 +402,7 @@ package struct HeartbeatRequest: Codable, Sendable {
     package let diskUsagePercent: Double
     package let chunkCount: Int
     package let corruptChunks: [ChunkID]?
-    /// Why the node cannot do all that a node should, such as write or vote; nil when it can.
+    /// Why the node cannot do all that a node should, such as write, vote or give out what it took; nil when it can.
     package let impairment: String?
 
     package init(

@@ -1,4 +1,5 @@
 import Base
+import ChunkStore
 
 /// What a storage node is told from outside.
 package struct StorageNodeConfiguration: Sendable {
@@ -24,6 +25,10 @@ package struct StorageNodeConfiguration: Sendable {
     package var diskWarningPercent: Double
     /// `DISK_CRITICAL_PERCENT`: beyond it, writes are refused.
     package var diskCriticalPercent: Double
+    /// `SCRUB_BYTES_PER_SEC`: how fast what is stored is verified; 0: only when somebody asks.
+    package var scrubBytesPerSecond: Int
+    /// `SCRUB_INTERVAL`: seconds from the beginning of one pass to that of the next, at least.
+    package var scrubIntervalSeconds: Double
 
     /// - Throws: ``Failure`` that names the setting that cannot be used.
     package init(settings: Settings) throws(Failure) {
@@ -47,8 +52,15 @@ package struct StorageNodeConfiguration: Sendable {
             "COMPACTION_BYTES_PER_SEC", default: 32 * ByteCount.mebibyte, in: 1...64 * ByteCount.gibibyte)
         diskWarningPercent = try settings.number("DISK_WARNING_PERCENT", default: 85, in: 0...100)
         diskCriticalPercent = try settings.number("DISK_CRITICAL_PERCENT", default: 95, in: 0...100)
+        let scrubbing = Scrubber.Options()
+        scrubBytesPerSecond = try settings.integer(
+            "SCRUB_BYTES_PER_SEC", default: scrubbing.bytesPerSecond, in: 0...1 << 40)
+        scrubIntervalSeconds = try settings.number(
+            "SCRUB_INTERVAL", default: scrubbing.intervalSeconds, in: 0...Self.scrubIntervalSecondsMax)
     }
 
+    /// Ten years.
+    private static let scrubIntervalSecondsMax: Double = 10 * 366 * 24 * 3600
     /// A record tells its length in 32 bits, and one may have to cover a hole of any size.
     private static let superblockLimit = 4 * ByteCount.gibibyte - 1
 
