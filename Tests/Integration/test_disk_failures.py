@@ -221,8 +221,9 @@ def test_lost_record(node):
         assert health["status"] == "degraded" and health["corrupt_records"] == 1 and "no vote" in health["reason"]
         assert node.get("c1").status_code in (404, 500)
         assert "no vote" in node.wait_for_status("degraded")["impairment"]
-        ballot = requests.post(f"{node.url}/paxos/c0/prepare", json={"ballot": "1.a"}, timeout=30)
-        assert ballot.status_code == 503, ballot.text
+        body = {"ballot": "1.a", "configuration": {"version": 0, "members": [{"node_id": node.health()[1]["node_id"]}]}}
+        promise = requests.post(f"{node.url}/paxos/c0/prepare", json=body, timeout=30)
+        assert promise.status_code == 503, promise.text
         node.restart()
     assert node.put("c1", contents["c1"]).status_code == 201
     assert node.get("c1").content == contents["c1"]
