@@ -59,6 +59,7 @@ soak: build-debug ## Run the long tests: a 5 GB upload in bounded memory.
 	@$(MAKE) pytest-run LOG=soak PATHS="Tests/Integration -m soak"
 
 sim: build ## Run the simulators at length.
+	@$(RELEASE_BINARY) sim --placement
 	@$(RELEASE_BINARY) sim --runs 1000000 --jobs $$(nproc) $(ARGS)
 
 tsan: packages ## Run the unit tests under the thread sanitizer.

@@ -40,6 +40,27 @@ struct OpeningTests {
         }
     }
 
+    @Test("nodes of a catalog from before zones are in the default one, and their groups stay")
+    func beforeZones() async throws {
+        try await withFolder { folder in
+            let path = folder + "/metadata.db"
+            let before = try Connection(path: path, createsFile: true)
+            try Schema.migrate(before, steps: Array(Schema.steps.prefix(2)))
+            try before.script(
+                """
+                INSERT INTO nodes (key, id, url, version, last_heartbeat, disk_usage_percent, chunk_count, corrupt_chunks)
+                VALUES (1, 'a', 'http://a', '1', 0, 0, 0, ''), (2, 'b', 'http://b', '1', 0, 0, 0, '');
+                INSERT INTO placement_groups (key, id) VALUES (1, 'pg-1');
+                INSERT INTO group_members (group_key, node_key) VALUES (1, 1), (1, 2);
+                """)
+            let catalog = try CatalogSQLite(path: path)
+            #expect(try await catalog.nodes().map(\.zone) == ["default", "default"])
+            #expect(try await catalog.nodes().map(\.report.space) == [nil, nil])
+            #expect(try await catalog.placementGroup("pg-1")?.members.map(\.description) == ["a", "b"])
+            await catalog.close()
+        }
+    }
+
     @Test("a step that fails leaves the file as it was")
     func failedMigration() async throws {
         try await withFolder { folder in

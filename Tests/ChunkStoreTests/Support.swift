@@ -44,6 +44,15 @@ extension ChunkStore {
     func content(_ id: ChunkID) throws(ChunkStoreError) -> [UInt8]? { try read(id).map { Array($0.bytes.bytes) } }
 }
 
+/// Runs `body` on a thread of its own: the few that tests and tasks share would all be taken by work that waits for them.
+func onThread(_ group: DispatchGroup, _ body: @escaping @Sendable () -> Void) {
+    group.enter()
+    Thread.detachNewThread {
+        body()
+        group.leave()
+    }
+}
+
 /// A directory that goes when the test lets go of it.
 final class TemporaryDirectory {
     let path: String

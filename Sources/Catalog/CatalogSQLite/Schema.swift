@@ -6,7 +6,14 @@ enum Schema {
     /// "VSTK": marks a SQLite file as a catalog of ours.
     private static let applicationID = 0x5653_544b
 
-    static let steps = [tables, activity]
+    static let steps = [tables, activity, space]
+
+    /// Where nodes stand and what they can hold, for placement. `default` is the zone of nodes that name none.
+    private static let space = """
+        ALTER TABLE nodes ADD COLUMN zone TEXT NOT NULL DEFAULT 'default';
+        ALTER TABLE nodes ADD COLUMN capacity_bytes INTEGER;
+        ALTER TABLE nodes ADD COLUMN stored_bytes INTEGER;
+        """
 
     /// When an upload last gave a sign of life, and the few videos of which that is asked.
     private static let activity = """

@@ -2,6 +2,7 @@ import Base
 import Catalog
 import HTTPTypes
 import MetadataAPI
+import Placement
 
 extension MetadataService {
     /// Corrupt chunks that are kept of a heartbeat; a node with more is beyond listing.
@@ -44,7 +45,9 @@ extension MetadataService {
         }
         let text = try required("node_id")
         guard let id = NodeID(text) else { throw notANodeID(text) }
-        return RegisterNodeRequest(nodeUrl: try required("node_url"), nodeId: id, version: request.query("version"))
+        return RegisterNodeRequest(
+            nodeUrl: try required("node_url"), nodeId: id, version: request.query("version"),
+            zone: request.query("zone"))
     }
 
     private func register(_ body: RegisterNodeRequest) async throws -> Response {
@@ -56,9 +59,15 @@ extension MetadataService {
         guard version.utf8.count <= Self.versionBytesMax else {
             throw Failure(.invalidArgument, "'version' is longer than \(Self.versionBytesMax) bytes")
         }
+        let zone = body.zone ?? Placement.defaultZone
+        guard Placement.isZone(zone) else {
+            throw Failure(
+                .invalidArgument, "'\(zone.prefix(80))' is no zone: it must be 1 to 64 printable characters, no spaces")
+        }
         let known = registry.view.entry(body.nodeId)?.node.report
         let node = Node(
-            id: body.nodeId, url: url, version: version, lastHeartbeat: time.now(), report: known ?? NodeReport())
+            id: body.nodeId, url: url, version: version, zone: zone, lastHeartbeat: time.now(),
+            report: known ?? NodeReport())
         try await catalog.registerNode(node)
         registry.register(node)
         reaper.wake()
@@ -72,10 +81,14 @@ extension MetadataService {
             throw Failure(
                 .invalidArgument, "'disk_usage_percent' must be a number from 0 to 100, 'chunk_count' 0 or more")
         }
+        guard (body.capacityBytes ?? 1) > 0, (body.storedBytes ?? 0) >= 0 else {
+            throw Failure(.invalidArgument, "'capacity_bytes' must be 1 or more, 'stored_bytes' 0 or more")
+        }
+        let space = body.capacityBytes.map { Placement.Space(capacityBytes: $0, storedBytes: body.storedBytes ?? 0) }
         let report = NodeReport(
             diskUsagePercent: body.diskUsagePercent, chunkCount: body.chunkCount,
             corruptChunks: Array((body.corruptChunks ?? []).prefix(Self.corruptChunksMax)),
-            isImpaired: body.impairment != nil)
+            space: space, isImpaired: body.impairment != nil)
         let wasDown = registry.view.entry(id)?.status == .down
         guard let now = registry.heartbeat(of: id, report) else {
             throw Failure(.notFound, "no storage node '\(id)' is registered: it has to register first")

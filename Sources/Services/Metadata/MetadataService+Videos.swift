@@ -88,11 +88,10 @@ extension MetadataService {
             throw Failure(.invalidArgument, "'filename' is longer than \(Self.filenameBytesMax) bytes")
         }
         let id = VideoID()
-        let nodes = registry.view
-        guard let group = Placement.group(for: id, among: nodes.candidates) else {
+        guard let group = registry.placementGroup(for: id) else {
             throw Failure(
                 .unavailable,
-                "no healthy storage node is there to place a video on (\(nodes.entries.count) registered): "
+                "no healthy storage node is there to place a video on (\(registry.view.entries.count) registered): "
                     + "start one and try again")
         }
         let ballot = Ballot(round: 0, proposer: SecureRandom.word())
@@ -100,6 +99,7 @@ extension MetadataService {
             NewVideo(
                 id: id, title: title, filename: body.filename, durationSec: body.durationSec ?? 0, group: group,
                 creator: ballot.proposer, createdAt: time.now()))
+        let nodes = registry.view
         let members = group.members.compactMap { member in
             nodes.entry(member).map { GroupMember(nodeId: member, nodeUrl: $0.node.url) }
         }

@@ -329,10 +329,12 @@ package struct NodeSummary: Codable, Sendable {
     package let chunkCount: Int
     package let version: String
     package let corruptChunks: [ChunkID]
+    /// What fails together with it, such as a rack.
+    package let zone: String
 
     package init(
         nodeUrl: String, nodeId: NodeID, status: NodeStatus, lastHeartbeat: Timestamp, diskUsagePercent: Double,
-        chunkCount: Int, version: String, corruptChunks: [ChunkID]
+        chunkCount: Int, version: String, corruptChunks: [ChunkID], zone: String
     ) {
         self.nodeUrl = nodeUrl
         self.nodeId = nodeId
@@ -342,6 +344,7 @@ package struct NodeSummary: Codable, Sendable {
         self.chunkCount = chunkCount
         self.version = version
         self.corruptChunks = corruptChunks
+        self.zone = zone
     }
 }
 
@@ -350,11 +353,14 @@ package struct RegisterNodeRequest: Codable, Sendable {
     package let nodeUrl: String
     package let nodeId: NodeID
     package let version: String?
+    /// What fails together with the node, such as a rack; nil when it names none.
+    package let zone: String?
 
-    package init(nodeUrl: String, nodeId: NodeID, version: String?) {
+    package init(nodeUrl: String, nodeId: NodeID, version: String?, zone: String? = nil) {
         self.nodeUrl = nodeUrl
         self.nodeId = nodeId
         self.version = version
+        self.zone = zone
     }
 }
 
@@ -365,13 +371,19 @@ package struct HeartbeatRequest: Codable, Sendable {
     package let corruptChunks: [ChunkID]?
     /// Why the node cannot do all that a node should, such as write or vote; nil when it can.
     package let impairment: String?
+    /// What the disk can hold, and what of that are chunks: new videos go where there is room.
+    package let capacityBytes: Int?
+    package let storedBytes: Int?
 
     package init(
-        diskUsagePercent: Double, chunkCount: Int, corruptChunks: [ChunkID]? = nil, impairment: String? = nil
+        diskUsagePercent: Double, chunkCount: Int, corruptChunks: [ChunkID]? = nil, impairment: String? = nil,
+        capacityBytes: Int? = nil, storedBytes: Int? = nil
     ) {
         self.diskUsagePercent = diskUsagePercent
         self.chunkCount = chunkCount
         self.corruptChunks = corruptChunks
         self.impairment = impairment
+        self.capacityBytes = capacityBytes
+        self.storedBytes = storedBytes
     }
 }

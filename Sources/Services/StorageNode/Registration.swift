@@ -58,18 +58,20 @@ struct Registration: Sendable {
     let registry: any NodeRegistry
     let nodeID: NodeID
     let url: String
+    let zone: String?
     let intervalSeconds: Double
     let heartbeat: @Sendable () -> HeartbeatRequest
 
     private static let log = Logger("storage-node")
 
     init(
-        registry: any NodeRegistry, nodeID: NodeID, url: String, intervalSeconds: Double,
+        registry: any NodeRegistry, nodeID: NodeID, url: String, zone: String? = nil, intervalSeconds: Double,
         heartbeat: @escaping @Sendable () -> HeartbeatRequest
     ) {
         self.registry = registry
         self.nodeID = nodeID
         self.url = url
+        self.zone = zone
         self.intervalSeconds = intervalSeconds
         self.heartbeat = heartbeat
     }
@@ -94,7 +96,8 @@ struct Registration: Sendable {
     private func perform(_ step: RegistrationPlan.Step) async throws {
         switch step {
         case .register:
-            try await registry.register(RegisterNodeRequest(nodeUrl: url, nodeId: nodeID, version: Version.current))
+            try await registry.register(
+                RegisterNodeRequest(nodeUrl: url, nodeId: nodeID, version: Version.current, zone: zone))
         case .heartbeat: try await registry.heartbeat(nodeID, heartbeat())
         }
     }

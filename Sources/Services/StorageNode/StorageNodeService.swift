@@ -68,11 +68,14 @@ package final class StorageNodeService: Service {
         guard let registry else { return }
         let registration = Registration(
             registry: registry, nodeID: configuration.nodeID, url: configuration.nodeURL ?? url,
-            intervalSeconds: configuration.heartbeatSeconds
-        ) { [store, disk] in
-            HeartbeatRequest(
+            zone: configuration.zone, intervalSeconds: configuration.heartbeatSeconds
+        ) { [store, disk, configuration] in
+            let statistics = store.statistics
+            return HeartbeatRequest(
                 diskUsagePercent: disk.current.percent, chunkCount: store.chunkCount,
-                corruptChunks: store.corruptChunks, impairment: HealthVerdict.impairment(store.statistics))
+                corruptChunks: store.corruptChunks, impairment: HealthVerdict.impairment(statistics),
+                capacityBytes: DiskUsage.capacityBytes(of: configuration.dataDirectory),
+                storedBytes: statistics.chunkBytes)
         }
         heartbeats.withLock { $0 = Task { await registration.run() } }
     }
