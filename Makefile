@@ -58,7 +58,8 @@ browser: build-debug ## Run the tests in Chromium.
 soak: build-debug ## Run the long tests: a 5 GB upload in bounded memory, rivals under kill -9.
 	@$(MAKE) pytest-run LOG=soak PATHS="Tests/Integration -m soak"
 
-sim: build ## Try to refute consensus and the store's durability, at length.
+sim: build ## Try to refute consensus, placement and the store's durability, at length.
+	@$(RELEASE_BINARY) sim --placement
 	@$(RELEASE_BINARY) sim --runs 1000000 --jobs $$(nproc) $(ARGS)
 	@$(MAKE) sim-store ARGS=
 

@@ -60,7 +60,7 @@ let package = Package(
             "CatalogSQLite", in: "Catalog/CatalogSQLite", ["Base", "ChunkPaxos", "Placement", "Catalog", "CSQLite"]),
         module("Media", in: "Media", ["Base", "Processes"]),
 
-        module("ConsensusSimulator", in: "Simulator/Consensus", ["Base", "ChunkPaxos"]),
+        module("ConsensusSimulator", in: "Simulator/Consensus", ["Base", "ChunkPaxos", "Placement"]),
 
         // Services: what others may call (…API), and the service itself.
         module(
@@ -136,7 +136,7 @@ let package = Package(
         tests("HTTPServer", ["Base", "HTTPTypes", "HTTPServer"]),
         tests("HTTPClient", ["Base", "HTTPTypes", "HTTPClient"]),
         tests("ChunkPaxos", ["Base", "ChunkPaxos"]),
-        tests("ConsensusSimulator", ["Base", "ChunkPaxos", "ConsensusSimulator"]),
+        tests("ConsensusSimulator", ["Base", "ChunkPaxos", "Placement", "ConsensusSimulator"]),
         tests("Placement", ["Base", "Placement"]),
         tests("ChunkStore", ["Base", "Digests", "ChunkPaxos", "ChunkStore", "SimulatedDisk"]),
         tests("StoreSimulator", ["ChunkStore", "StoreSimulator"]),

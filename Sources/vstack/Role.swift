@@ -41,6 +41,7 @@ struct Role: Sendable {
         options: [
             CommandOption(setting: "NODE_ID", "NAME", "The node's name (default storage-node-1)."),
             CommandOption(setting: "NODE_URL", "URL", "Where others reach it (default its own port on localhost)."),
+            CommandOption(setting: "NODE_ZONE", "NAME", "What fails together with it, such as a rack."),
             CommandOption(setting: "DATA_DIR", "DIR", "Where the chunks are kept (default ./data/storage1)."),
             metadataURL,
             CommandOption(setting: "HEARTBEAT_INTERVAL", "SECONDS", "Time between heartbeats (default 10)."),

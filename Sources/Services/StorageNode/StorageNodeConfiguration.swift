@@ -7,6 +7,8 @@ package struct StorageNodeConfiguration: Sendable {
     package var nodeID: NodeID
     /// `NODE_URL`: how others reach the node; nil means the address it serves on.
     package var nodeURL: String?
+    /// `NODE_ZONE`: what fails together with the node, such as a rack; nil when it names none.
+    package var zone: String?
     /// `DATA_DIR`
     package var dataDirectory: String
     /// `METADATA_SERVICE_URL`; nil (given, but empty) means that the node serves alone and registers nowhere.
@@ -40,6 +42,7 @@ package struct StorageNodeConfiguration: Sendable {
         }
         self.nodeID = nodeID
         nodeURL = try Self.url("NODE_URL", settings.text("NODE_URL"))
+        zone = try Self.zone(settings.text("NODE_ZONE"))
         dataDirectory = settings.text("DATA_DIR", default: "./data/storage1")
         let metadata = settings.textAllowingEmpty("METADATA_SERVICE_URL") ?? "http://localhost:8080"
         metadataURL = try Self.url("METADATA_SERVICE_URL", metadata.isEmpty ? nil : metadata)
@@ -70,6 +73,17 @@ package struct StorageNodeConfiguration: Sendable {
             return megabytes * ByteCount.mebibyte
         }
         return try settings.integer("MAX_SUPERBLOCK_SIZE", default: ByteCount.gibibyte, in: 1...superblockLimit)
+    }
+
+    private static func zone(_ text: String?) throws(Failure) -> String? {
+        guard let text else { return nil }
+        guard (1...64).contains(text.utf8.count), text.utf8.allSatisfy({ (0x21...0x7e).contains($0) }) else {
+            throw Failure(
+                .invalidArgument,
+                "NODE_ZONE is '\(text.prefix(80))': it must be 1 to 64 printable characters, no spaces"
+            )
+        }
+        return text
     }
 
     private static func url(_ name: String, _ text: String?) throws(Failure) -> String? {

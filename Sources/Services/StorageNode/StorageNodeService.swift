@@ -105,15 +105,18 @@ package final class StorageNodeService: Service {
         let registration = Registration(
             registry: registry,
             request: RegisterNodeRequest(
-                nodeUrl: url, nodeId: configuration.nodeID, version: Version.current, acceptorId: store.acceptorID,
-                proofKey: ProofKey(proofKey)),
+                nodeUrl: url, nodeId: configuration.nodeID, version: Version.current, zone: configuration.zone,
+                acceptorId: store.acceptorID, proofKey: ProofKey(proofKey)),
             intervalSeconds: configuration.heartbeatSeconds
         ) { [store, disk, configuration] in
             await store.lookedForSpace()
             let usage = disk.current.percent
+            let statistics = store.statistics
             return HeartbeatRequest(
                 diskUsagePercent: usage, chunkCount: store.chunkCount, corruptChunks: store.corruptChunks,
-                impairment: HealthVerdict(store.statistics, diskPercent: usage, configuration).impairment)
+                impairment: HealthVerdict(statistics, diskPercent: usage, configuration).impairment,
+                capacityBytes: DiskUsage.capacityBytes(of: configuration.dataDirectory),
+                storedBytes: statistics.chunkBytes)
         }
         heartbeats.withLock { $0 = Task { await registration.run() } }
     }
