@@ -166,3 +166,21 @@ def test_damage_is_found(node):
         assert read.chunks["second"] == b"after it"
     node.restart()
     assert node.get("first") is None and node.get("second") == b"after it"
+
+
+def test_compaction_is_understood(node):
+    """What compaction moved and removed is found, and nothing that it left behind comes back."""
+    chance = random.Random(11)
+    contents = {f"chunk-{number}": chance.randbytes(20_000) for number in range(40)}
+    assert [node.put(name, content) for name, content in contents.items()] == [201] * 40
+    kept = {name: contents.pop(name) for name in list(contents)[::7]}
+    files = node.folder / "superblocks"
+    assert len(list(files.iterdir())) >= 4
+    for name in contents:
+        assert node.delete(name) in (200, 204)
+    wait_for("compaction to remove superblocks", 120, lambda: len(list(files.iterdir())) <= 2)
+    node.daemon.stop(seconds=60)
+    read = superblocks.read_folder(node.folder)
+    assert read.damage == [] and read.chunks == kept
+    kinds = {record.kind for superblock in read.superblocks for record in superblock.records}
+    assert superblocks.REMOVAL in kinds
