@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
 
 # Passed on: to `vstack up` by `make run`, to the test runner by `make unit`, `integration`, `browser`, `soak`, `tsan`
-# and `asan`, to the simulator by `make sim`, to the benchmarks by `make bench`.
+# and `asan`, to the consensus simulator by `make sim`, to the store's by `make sim-store`, to the benchmarks by `make bench`.
 ARGS ?=
 
 BUILD := .build
@@ -20,11 +20,11 @@ PYTEST := $(PYTHON) -m pytest -c Tests/pytest.ini -n 2 --dist loadfile
 UNIT := swift test --disable-xctest
 # All tests of a run share as many threads as there are cores, so those that compute and those that wait for ffmpeg run
 # apart from those with real sockets, whose time limits are real too.
-UNIT_CORES := ^(Base|Digests|ChunkPaxos|Placement|ChunkStore|StoreSimulator|Catalog|VStack)Tests
+UNIT_CORES := ^(Base|Digests|ChunkPaxos|ConsensusSimulator|Placement|ChunkStore|StoreSimulator|Catalog|VStack)Tests
 UNIT_MEDIA := ^(Processes|Media|Uploader)Tests
 SWIFT_FOLDERS := Package.swift Sources Tests
 
-.PHONY: help run build test unit integration browser soak sim tsan asan check fmt bench clean
+.PHONY: help run build test unit integration browser soak sim sim-store tsan asan check fmt bench clean
 .PHONY: build-debug packages packages-test packages-bench venv
 
 help: ## Show this list.
@@ -57,10 +57,13 @@ browser: build-debug ## Run the tests in Chromium.
 soak: build-debug ## Run the long tests: a 5 GB upload in bounded memory.
 	@$(MAKE) pytest-run LOG=soak PATHS="Tests/Integration -m soak"
 
-sim: packages ## Crash chunk stores at every step of simulated disks; make sim ARGS="--seed 7 --crash-points 1000000".
-	@echo "==> building the simulator (release)"
+sim: build ## Try to refute consensus and the store's durability, at length.
+	@$(RELEASE_BINARY) sim --runs 1000000 --jobs $$(nproc) $(ARGS)
+	@$(MAKE) sim-store ARGS=
+
+sim-store: packages ## Crash chunk stores at every step of simulated disks; ARGS="--seed 7 --crash-points 1000000".
+	@echo "==> building the store's simulator (release)"
 	@swift build -c release --product simulate-store
-	@echo "==> simulating"
 	@$(BUILD)/release/simulate-store $(ARGS)
 
 tsan: packages ## Run the unit tests under the thread sanitizer.

@@ -60,6 +60,8 @@ let package = Package(
             "CatalogSQLite", in: "Catalog/CatalogSQLite", ["Base", "ChunkPaxos", "Placement", "Catalog", "CSQLite"]),
         module("Media", in: "Media", ["Base", "Processes"]),
 
+        module("ConsensusSimulator", in: "Simulator/Consensus", ["Base", "ChunkPaxos"]),
+
         // Services: what others may call (…API), and the service itself.
         module("StorageNodeAPI", in: "Services/StorageNodeAPI", ["Base", "ChunkPaxos", "HTTPTypes", "HTTPClient"]),
         module("MetadataAPI", in: "Services/MetadataAPI", ["Base", "ChunkPaxos", "HTTPTypes", "HTTPClient"]),
@@ -110,7 +112,7 @@ let package = Package(
             name: "vstack",
             dependencies: [
                 "Base", "HTTPTypes", "HTTPServer", "HTTPClient", "MetadataAPI", "UploaderAPI", "SmartClient", "Hosting",
-                "StorageNode", "Metadata", "Uploader", "Streaming", "WebSite",
+                "StorageNode", "Metadata", "Uploader", "Streaming", "WebSite", "ConsensusSimulator",
             ],
             path: "Sources/vstack", swiftSettings: settings),
 
@@ -123,6 +125,7 @@ let package = Package(
         tests("HTTPServer", ["Base", "HTTPTypes", "HTTPServer"]),
         tests("HTTPClient", ["Base", "HTTPTypes", "HTTPClient"]),
         tests("ChunkPaxos", ["Base", "ChunkPaxos"]),
+        tests("ConsensusSimulator", ["Base", "ChunkPaxos", "ConsensusSimulator"]),
         tests("Placement", ["Base", "Placement"]),
         tests("ChunkStore", ["Base", "Digests", "ChunkPaxos", "ChunkStore", "SimulatedDisk"]),
         tests("StoreSimulator", ["ChunkStore", "StoreSimulator"]),
@@ -134,7 +137,7 @@ let package = Package(
             "StorageNode",
             [
                 "Base", "Digests", "HTTPTypes", "HTTPClient", "ChunkPaxos", "ChunkStore", "StorageNodeAPI",
-                "MetadataAPI", "Hosting", "StorageNode",
+                "MetadataAPI", "HTTPServer", "Hosting", "StorageNode",
             ]),
         tests(
             "Metadata",

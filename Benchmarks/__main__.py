@@ -16,7 +16,7 @@ from .measure import Comparison, Scale  # noqa: E402
 from .nginx import Nginx  # noqa: E402
 from .report import keep, table  # noqa: E402
 
-CASES = ["chunk", "small", "ping", "manifest", "put", "upload"]
+CASES = ["chunk", "small", "ping", "manifest", "put", "late-put", "upload"]
 
 
 def main() -> int:
@@ -51,6 +51,7 @@ def run(names: list[str], scale: Scale, folder: Path) -> list[Comparison]:
         "ping": lambda: reads.ping(cluster, nginx, scale),
         "manifest": lambda: reads.manifest(cluster, nginx, scale),
         "put": lambda: writes.put(cluster, folder, scale),
+        "late-put": lambda: writes.late_put(folder, scale),
         "upload": lambda: writes.upload(cluster, folder, scale),
     }
     try:

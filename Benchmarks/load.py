@@ -1,4 +1,4 @@
-"""Load on an HTTP server: reads by wrk, writes by a few threads of our own."""
+"""Load on an HTTP server: reads and small writes by wrk, large writes by a few threads of our own."""
 
 import http.client
 import os
@@ -14,21 +14,45 @@ from .measure import Sample
 
 CONNECTIONS = 32
 WRITERS = 8
+SMALL_WRITERS = 64
+
+# Every thread of wrk counts for itself, below a name of its own.
+_PUT_SCRIPT = """
+local threads = 0
+function setup(thread)
+    thread:set("name", threads)
+    threads = threads + 1
+end
+local body, number = string.rep("v", SIZE), 0
+function request()
+    number = number + 1
+    return wrk.format("PUT", "/chunk/PREFIX-" .. name .. "-" .. number, nil, body)
+end
+"""
 
 
 def read_load(urls: list[str], seconds: int, method: str = "GET") -> Sample:
     """Requests a second that the server answers, `urls` in turn; fails if any answer is an error."""
+    return _wrk(urls[0], _script(urls, method), seconds, CONNECTIONS)
+
+
+def small_write_load(url: str, size: int, seconds: int, prefix: str, writers: int = SMALL_WRITERS) -> Sample:
+    """New chunks of that size a second that the writers, each waiting for its answer, get acknowledged."""
+    return _wrk(url, _PUT_SCRIPT.replace("PREFIX", prefix).replace("SIZE", str(size)), seconds, writers)
+
+
+def _wrk(url: str, text: str, seconds: int, connections: int) -> Sample:
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
-        script.write(_script(urls, method))
+        script.write(text)
         script.flush()
         result = subprocess.run(
-            ["wrk", f"-t{min(2, os.cpu_count() or 1)}", f"-c{CONNECTIONS}", f"-d{seconds}s", "--latency", "-s", script.name,
-             urls[0]], capture_output=True, text=True, timeout=seconds + 60)
+            ["wrk", f"-t{min(2, os.cpu_count() or 1)}", f"-c{connections}", f"-d{seconds}s", "--timeout",
+             "60s", "--latency", "-s", script.name, url], capture_output=True, text=True, timeout=seconds + 60)
     output = result.stdout
     if result.returncode or "Non-2xx" in output or "Socket errors" in output:
-        raise RuntimeError(f"wrk on {urls[0]}: {output}{result.stderr}")
+        raise RuntimeError(f"wrk on {url}: {output}{result.stderr}")
     rate = re.search(r"^Requests/sec:\s+([\d.]+)", output, re.MULTILINE)
-    p99 = re.search(r"^\s+99%\s+([\d.]+)(us|ms|s)$", output, re.MULTILINE)
+    p99 = re.search(r"^\s+99%\s+([\d.]+)(us|ms|s)\s*$", output, re.MULTILINE)
     if rate is None or p99 is None:
         raise RuntimeError(f"wrk's output has changed: {output}")
     return Sample(float(rate[1]), float(p99[1]) * {"us": 0.001, "ms": 1, "s": 1000}[p99[2]])

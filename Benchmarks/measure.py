@@ -17,15 +17,22 @@ class Scale:
     # Playing time of the video whose upload is timed, and of the one that has a manifest of one chunk per 10 s.
     upload_video_seconds: int
     manifest_video_seconds: int
+    # How many chunks a node has that counts as full, and one that counts as new.
+    many_chunks: int
+    few_chunks: int
 
     @staticmethod
     def full() -> "Scale":
-        return Scale(rounds=5, load_seconds=4, write_chunks=800, upload_video_seconds=60, manifest_video_seconds=1000)
+        return Scale(
+            rounds=5, load_seconds=4, write_chunks=800, upload_video_seconds=60, manifest_video_seconds=1000,
+            many_chunks=1_000_000, few_chunks=1000)
 
     @staticmethod
     def quick() -> "Scale":
         """As small as can be: shows that everything still runs, and nothing else."""
-        return Scale(rounds=1, load_seconds=1, write_chunks=16, upload_video_seconds=2, manifest_video_seconds=30)
+        return Scale(
+            rounds=1, load_seconds=1, write_chunks=16, upload_video_seconds=2, manifest_video_seconds=30,
+            many_chunks=500, few_chunks=50)
 
 
 @dataclass(frozen=True)

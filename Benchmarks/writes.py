@@ -11,19 +11,46 @@ from Harness.daemon import wait_for
 from Harness.videos import Clip, sample
 
 from .disk import grouped_writes
-from .load import WRITERS, write_load
+from .load import SMALL_WRITERS, WRITERS, small_write_load, write_load
 from .measure import Comparison, Sample, Scale, compare
+from .nodes import Node
 
 CHUNK_BYTES = 2 * 1024 * 1024
+SMALL_BYTES = 4096
 
 
 def put(cluster: Cluster, folder: Path, scale: Scale) -> Comparison:
     body = random.Random(1).randbytes(CHUNK_BYTES)
     runs = itertools.count()
     return compare(
-        f"PUT 2 MiB, durable, {WRITERS} writers", f"fio, one fdatasync for {WRITERS} writes", "chunks/s", "≥ 0.6",
+        f"PUT 2 MiB, durable, {WRITERS} writers", f"fio, one fdatasync for {WRITERS} writes", "chunks/s", "≥ 0.8",
         scale.rounds, lambda: write_load(cluster.storage[1], body, scale.write_chunks, f"bench-put-{next(runs)}"),
         lambda: grouped_writes(folder, CHUNK_BYTES, WRITERS, scale.write_chunks, next(runs)))
+
+
+def late_put(folder: Path, scale: Scale) -> Comparison:
+    """Small chunks on a node that has many, beside the same on new nodes."""
+    runs = itertools.count()
+
+    def early() -> Sample:
+        with Node(folder / f"new-node-{next(runs)}") as node:
+            fill(node, scale.few_chunks)
+            return small_write_load(node.url, SMALL_BYTES, scale.load_seconds, "early")
+
+    with Node(folder / "full-node") as full:
+        print(f"==> filling a node with {scale.many_chunks:,} chunks", flush=True)
+        fill(full, scale.many_chunks)
+        return compare(
+            f"PUT 4 KiB, durable, {SMALL_WRITERS} writers, from chunk {scale.many_chunks:,} on",
+            f"the same from chunk {scale.few_chunks:,} on", "chunks/s", "≥ 0.9", scale.rounds,
+            lambda: small_write_load(full.url, SMALL_BYTES, scale.load_seconds, f"late-{next(runs)}"), early)
+
+
+def fill(node: Node, count: int) -> None:
+    runs = itertools.count()
+    while (missing := count - node.chunk_count()) > 0:
+        # Many writers for many chunks a synchronization.
+        small_write_load(node.url, SMALL_BYTES, 1 if missing < 20_000 else 10, f"fill-{next(runs)}", writers=200)
 
 
 def upload(cluster: Cluster, folder: Path, scale: Scale) -> Comparison:

@@ -10,19 +10,36 @@ struct Cluster: Sendable {
     let webURL: String?
     let http: HTTPClient
 
-    static let options = [
+    /// Where the embedded roles are.
+    static let places = [
         CommandOption(setting: "VSTACK_HOST", "HOST", "").named("host", "Where the cluster runs (default localhost)."),
         CommandOption(setting: "VSTACK_PORT_OFFSET", "N", "").named(
             "port-offset", "As given to 'vstack up' (default 0)."),
-        CommandOption(
-            setting: "METADATA_SERVICE_URL", "URL", "The metadata service, where it is not at the default port."),
-        CommandOption(setting: "UPLOADER_SERVICE_URL", "URL", "The uploader, where it is not at the default port."),
     ]
+
+    static let options =
+        places + [
+            CommandOption(
+                setting: "METADATA_SERVICE_URL", "URL", "The metadata service, where it is not at the default port."),
+            CommandOption(setting: "UPLOADER_SERVICE_URL", "URL", "The uploader, where it is not at the default port."),
+        ]
+
+    /// Of the five storage nodes that 'vstack up' starts unless told otherwise.
+    static func storageURLs(_ invocation: Invocation) throws(Failure) -> [String] {
+        let (host, offset) = try place(invocation.settings)
+        return [8081, 8082, 8083, 8087, 8088].map { "http://\(host):\($0 + offset)" }
+    }
+
+    private static func place(_ settings: Settings) throws(Failure) -> (host: String, offset: Int) {
+        (
+            settings.text("VSTACK_HOST", default: "localhost"),
+            try settings.integer("VSTACK_PORT_OFFSET", default: 0, in: 0...57_000)
+        )
+    }
 
     init(_ invocation: Invocation) throws(Failure) {
         let settings = invocation.settings
-        let host = settings.text("VSTACK_HOST", default: "localhost")
-        let offset = try settings.integer("VSTACK_PORT_OFFSET", default: 0, in: 0...57_000)
+        let (host, offset) = try Self.place(settings)
         http = HTTPClient()
         let metadataURL = try Self.url("METADATA_SERVICE_URL", in: settings, default: "http://\(host):\(8080 + offset)")
         metadata = MetadataClient(metadataURL, http: http)

@@ -2,18 +2,22 @@ import Base
 
 /// A verb of the command line: what it is called, what it takes, and what it does.
 struct Command: Sendable {
+    /// One word, or two as in `metadata rebuild`.
     let name: String
     /// One line, for the list of commands.
     let summary: String
     /// Names of its operands, such as `FILE`; all are required.
     var operands: [String] = []
-    /// One more operand that may be left out.
-    var optionalOperand: String?
+    /// Further operands that may be left out.
+    var optionalOperands: [String] = []
     var options: [CommandOption] = []
     /// More than one line, for `vstack help NAME`.
     var discussion = ""
     /// - Returns: the exit code.
     let run: @Sendable (Invocation) async throws -> Int32
+
+    var words: [Substring] { name.split(separator: " ") }
+    var takesNoOperand: Bool { operands.isEmpty && optionalOperands.isEmpty }
 }
 
 /// A flag of a command. One that names a setting wins over the environment variable of that name.

@@ -52,7 +52,7 @@ struct CommandLineParser {
             throw UsageError(
                 "\(command.operands[operands.count]) is missing: vstack \(command.name) \(command.synopsis)")
         }
-        let most = command.operands.count + (command.optionalOperand == nil ? 0 : 1)
+        let most = command.operands.count + command.optionalOperands.count
         if operands.count > most {
             throw UsageError("'\(operands[most])' is one too many: vstack \(command.name) \(command.synopsis)")
         }
@@ -62,7 +62,7 @@ struct CommandLineParser {
 extension Command {
     /// What follows the name: operands and flags.
     var synopsis: String {
-        (operands + (optionalOperand.map { ["[\($0)]"] } ?? []) + (options.isEmpty ? [] : ["[FLAGS]"])).joined(
+        (operands + optionalOperands.map { "[\($0)]" } + (options.isEmpty ? [] : ["[FLAGS]"])).joined(
             separator: " ")
     }
 }

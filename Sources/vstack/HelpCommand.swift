@@ -2,13 +2,14 @@ import Base
 
 extension Command {
     static let help = Command(
-        name: "help", summary: "Show the commands, or what one of them takes.", optionalOperand: "COMMAND",
+        name: "help", summary: "Show the commands, or what one of them takes.", optionalOperands: ["COMMAND", "WORD"],
         discussion: "'vstack help NAME' and 'vstack NAME --help' are the same."
     ) { invocation in
-        guard let name = invocation.operands.first else {
+        guard !invocation.operands.isEmpty else {
             Output.line(Help.overview)
             return 0
         }
+        let name = invocation.operands.joined(separator: " ")
         guard let command = VStack.commands.first(where: { $0.name == name }) else {
             throw UsageError(
                 "there is no command '\(name)'\(Suggestion.text(for: name, among: VStack.commands.map(\.name)))")

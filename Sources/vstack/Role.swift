@@ -25,6 +25,7 @@ struct Role: Sendable {
             CommandOption(setting: "DB_PATH", "FILE", "The catalog (default ./data/metadata/metadata.db)."),
             CommandOption(setting: "NODE_TIMEOUT", "SECONDS", "Silence after which a node is down (default 30)."),
             CommandOption(setting: "UPLOAD_TIMEOUT", "SECONDS", "Silence after which an upload fails (default 86400)."),
+            CommandOption(setting: "JOURNAL_INTERVAL", "SECONDS", "Until views are on the storage nodes (default 30)."),
             CommandOption(setting: "EXTERNAL_URL_MAP", "MAP", "internal=external,… for node URLs in manifests."),
             CommandOption(setting: "ENABLE_EXTERNAL_TRANSLATION", "BOOL", "false turns that map off (default true)."),
             CommandOption(setting: "STORAGE_NODES", "URLS", "Nodes to expect; those that stay away are logged."),
@@ -46,6 +47,11 @@ struct Role: Sendable {
             CommandOption(setting: "MAX_CHUNK_SIZE", "BYTES", "Largest chunk taken (default 2097152)."),
             CommandOption(setting: "MAX_SUPERBLOCK_SIZE", "BYTES", "Size of a superblock file (default 1 GiB)."),
             CommandOption(setting: "MAX_SUPERBLOCK_SIZE_MB", "MIB", "The same in MiB, where the bytes are not given."),
+            CommandOption(
+                setting: "COMPACTION_LIVE_PERCENT", "PERCENT",
+                "A superblock of which less is needed gives its space back (default 50)."),
+            CommandOption(
+                setting: "COMPACTION_BYTES_PER_SEC", "BYTES", "How fast compaction copies (default 64 MiB)."),
             CommandOption(setting: "DISK_WARNING_PERCENT", "N", "Disk usage from which /health warns (default 85)."),
             CommandOption(setting: "DISK_CRITICAL_PERCENT", "N", "Disk usage that refuses writes (default 95)."),
         ]

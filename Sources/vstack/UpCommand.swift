@@ -82,12 +82,13 @@ private actor System {
         try await waitUntilHealthy()
     }
 
-    /// Those that people talk to first, what they rest on last.
+    /// Those that people talk to first, what they rest on last. The metadata service before the storage nodes: it has
+    /// to write there what is due in its journal.
     func stop() async {
         let groups = [
             running.filter { $0.role != Role.storage.name && $0.role != Role.metadata.name },
-            running.filter { $0.role == Role.storage.name },
             running.filter { $0.role == Role.metadata.name },
+            running.filter { $0.role == Role.storage.name },
         ]
         running = []
         for group in groups {

@@ -5,7 +5,8 @@ import Foundation
 @main
 enum VStack {
     static let commands: [Command] =
-        [.up] + Role.all.map(\.command) + [.upload, .play, .verify, .videos, .nodes, .delete, .version, .help]
+        [.up] + Role.all.map(\.command)
+        + [.upload, .play, .verify, .videos, .nodes, .delete, .sim, .metadataRebuild, .version, .help]
 
     static func main() async {
         // A reader that leaves early is an error of the write, not the end of the program.
@@ -35,18 +36,31 @@ enum VStack {
         case nil, "--help", "-h": return try await dispatch(["help"])
         case "--version", "-V": return try await dispatch(["version"])
         case let name?:
-            guard let command = commands.first(where: { $0.name == name }) else {
+            guard let command = try find(words) else {
                 throw UsageError(
                     "there is no command '\(name)'\(Suggestion.text(for: name, among: commands.map(\.name))); "
                         + "'vstack help' lists them all")
             }
-            let invocation = try CommandLineParser(command: command).parse(words.dropFirst(), settings: Settings())
+            let rest = words.dropFirst(command.words.count)
+            let invocation = try CommandLineParser(command: command).parse(rest, settings: Settings())
             guard !invocation.isSet("help") else {
                 Output.line(Help.text(for: command))
                 return 0
             }
             return try await command.run(invocation)
         }
+    }
+
+    /// The command that the words begin with, the one of two words before that of one.
+    /// - Throws: ``UsageError`` when the second word is none that there is after the first.
+    static func find(_ words: [String]) throws(UsageError) -> Command? {
+        let pair = words.prefix(2).joined(separator: " ")
+        if let command = commands.first(where: { $0.name == pair }) { return command }
+        guard let command = commands.first(where: { $0.name == words.first }) else { return nil }
+        let longer = commands.map(\.name).filter { $0.hasPrefix(command.name + " ") }
+        guard let second = words.dropFirst().first, !second.hasPrefix("-"), !longer.isEmpty, command.takesNoOperand
+        else { return command }
+        throw UsageError("there is no command '\(command.name) \(second)'\(Suggestion.text(for: pair, among: longer))")
     }
 
     private static func complain(_ message: String) {

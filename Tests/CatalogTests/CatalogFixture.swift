@@ -100,6 +100,32 @@ extension Catalog {
     }
 }
 
+extension Catalog {
+    /// What the journal's writer does when all is well: everything that is due is on the nodes.
+    @discardableResult
+    func writeJournal(of id: VideoID, lagging: [NodeID] = []) async throws -> Range<Int> {
+        let state = try #require(try await journal(of: id))
+        if state.isPublicationDue {
+            let first = try await claimJournal(of: id, .publication, count: 2)
+            try await noteJournal(
+                of: id,
+                JournalWrite(
+                    stream: .publication, chunks: first..<first + 2, revision: state.publicationRevision,
+                    lagging: lagging))
+        }
+        let first = try await claimJournal(of: id, .catalog, count: 1)
+        try await noteJournal(
+            of: id,
+            JournalWrite(
+                stream: .catalog, chunks: first..<first + 1, revision: state.facts.revision, lagging: lagging))
+        return first..<first + 1
+    }
+
+    func due(_ urgency: JournalUrgency = .counters) async throws -> [VideoID] {
+        try await journalDue(urgency, after: 0, limit: 100).map(\.video)
+    }
+}
+
 /// The code of the error that `body` throws.
 func catalogError<Value>(_ body: () async throws -> Value) async -> CatalogError.Code? {
     do {

@@ -21,6 +21,9 @@ struct DeletionConformanceTests {
             #expect(try await catalog.statistics() == CatalogStatistics(videos: 0, chunks: 0, replicas: 0))
             #expect(await catalogError { try await catalog.deleteVideo(id) } == .notFound)
             #expect(await catalogError { try await catalog.addView(of: id) } == .notFound)
+            // Nothing goes before a majority knows that it may.
+            #expect(try await catalog.deletions(of: nil, limit: 100).isEmpty)
+            try await catalog.writeJournal(of: id)
             let deletions = try await catalog.deletions(of: nil, limit: 100)
             #expect(Set(deletions) == Set(Fixture.group.members.map { Deletion(video: id, node: $0) }))
             let second = Fixture.nodes[1]
@@ -39,13 +42,14 @@ struct DeletionConformanceTests {
             try await catalog.createVideo(Fixture.video(id))
             _ = try await catalog.recordChunk(try Fixture.chunk(id, 0, replicas: [Fixture.nodes[4]]))
             try await catalog.deleteVideo(id)
+            try await catalog.writeJournal(of: id)
             let nodes = try await catalog.deletions(of: nil, limit: 100).map(\.node)
             #expect(nodes.sorted() == Fixture.group.members + [Fixture.nodes[4]])
         }
     }
 
     @Test(
-        "a deletion goes on where it was, and with the last node the video is gone",
+        "a deletion goes on where it was, and after the last node the video can be forgotten",
         arguments: CatalogImplementation.all)
     func progress(_ implementation: CatalogImplementation) async throws {
         try await withFolder { folder in
@@ -55,6 +59,7 @@ struct DeletionConformanceTests {
             try await catalog.createVideo(Fixture.video(id))
             for sequence in 0..<5 { _ = try await catalog.recordChunk(try Fixture.chunk(id, sequence)) }
             try await catalog.deleteVideo(id)
+            try await catalog.writeJournal(of: id)
             let first = try #require(try await catalog.deletions(of: nil, limit: 1).first)
             let batch = try await catalog.chunks(of: first, limit: 3)
             try await catalog.advanceDeletion(first, to: try #require(batch.last))
@@ -70,7 +75,12 @@ struct DeletionConformanceTests {
             }
             try await catalog.finishDeletion(first)
             #expect(try await catalog.deletions(of: nil, limit: 100).isEmpty)
+            // Only the note of the deletion is left on the nodes, and it may go now.
+            #expect(try await catalog.journal(of: id)?.isClosing == true)
+            #expect(try await catalog.due(.prompt) == [id])
+            try await catalog.forgetVideo(id)
             #expect(try await catalog.streamEnds(of: first).isEmpty)
+            #expect(try await catalog.journal(of: id) == nil)
             // Nothing of it is left, so the id could be used anew.
             try await catalog.createVideo(Fixture.video(id))
             await catalog.close()

@@ -40,6 +40,28 @@ struct OpeningTests {
         }
     }
 
+    @Test("videos from before the journal are due, with their publication")
+    func journalOfOldVideos() async throws {
+        try await withFolder { folder in
+            let path = folder + "/metadata.db"
+            let old = try CatalogSQLite(path: path, steps: Array(Schema.steps.prefix(2)))
+            try await Fixture.registerNodes(old)
+            let id = VideoID()
+            try await old.write { (connection) throws(CatalogError) in
+                try connection.script("CREATE TABLE journal (video_key, revision, urgency, publication_revision)")
+                try VideoTable.insert(Fixture.video(id), connection)
+                let digest = String(repeating: "ab", count: 32)
+                try connection.script("INSERT INTO originals VALUES (1, 'f', 't', 1, x'\(digest)', 2, 2, '240p')")
+                try connection.script("DROP TABLE journal")
+            }
+            await old.close()
+            let catalog = try CatalogSQLite(path: path)
+            #expect(try await catalog.due(.prompt) == [id])
+            #expect(try await catalog.journal(of: id)?.publication?.original.qualityLabel == "240p")
+            await catalog.close()
+        }
+    }
+
     @Test("a step that fails leaves the file as it was")
     func failedMigration() async throws {
         try await withFolder { folder in

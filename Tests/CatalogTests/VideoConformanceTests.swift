@@ -165,4 +165,16 @@ struct VideoConformanceTests {
                 await catalogError { try await catalog.publish(VideoID(), publication) } == .notFound)
         }
     }
+
+    @Test("a title changes, and only that of a video that is there", arguments: CatalogImplementation.all)
+    func title(_ implementation: CatalogImplementation) async throws {
+        try await implementation.withCatalog { catalog in
+            let id = VideoID()
+            try await catalog.createVideo(Fixture.video(id))
+            try await catalog.setTitle(of: id, to: "Another")
+            #expect(try await catalog.video(id)?.title == "Another")
+            try await catalog.deleteVideo(id)
+            #expect(await catalogError { try await catalog.setTitle(of: id, to: "Late") } == .notFound)
+        }
+    }
 }

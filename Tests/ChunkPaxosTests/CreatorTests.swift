@@ -59,6 +59,16 @@ struct CreatorTests {
         #expect(creator.onRetry().isEmpty)
     }
 
+    @Test("one refusal and one silence of three leave the floor to another, since the silence may never end")
+    func refusedAndLost() {
+        var creator = creator()
+        _ = creator.onRetry()
+        #expect(creator.onAccepted(voters[0]).isEmpty)
+        #expect(creator.onRejected(voters[1]).isEmpty)
+        #expect(creator.onLost(voters[2].node) == [.preempted])
+        #expect(creator.onRetry().isEmpty)
+    }
+
     @Test("a wiped node's acceptance does not count, and one acceptor that went on tells of it")
     func others() throws {
         var creator = creator()

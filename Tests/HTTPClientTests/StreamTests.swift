@@ -68,21 +68,22 @@ import Testing
             peer.write("HTTP/1.1 200 OK\r\nContent-Length: \(content.count)\r\n\r\n")
             peer.write(Array(content[..<20_000_000]))
             // Past the idle time by far, during which the reader was paused.
-            if !peer.isWritable(withinMilliseconds: 300) { stalled.set() }
+            if !peer.isWritable(withinMilliseconds: 4000) { stalled.set() }
             stalled.set()
             peer.write(Array(content[20_000_000...]))
         }
         let client = HTTPClient()
         defer { client.shutdown(); server.stop() }
         var request = ClientRequest.get(server.url)
-        request.idleTimeout = .milliseconds(100)
+        request.idleTimeout = .seconds(3)
         let response = try await client.stream(request)
         var iterator = response.body.makeAsyncIterator()
         var count = try await iterator.next()?.count ?? 0
         let silence = try TestServer { peer in peer.waitForClose() }
         defer { silence.stop() }
         var other = ClientRequest.get(silence.url)
-        other.idleTimeout = .milliseconds(300)
+        // A clock of the client's own kind that runs longer than the paused answer may be idle.
+        other.idleTimeout = .milliseconds(4500)
         #expect(await failureCode { _ = try await client.send(other) } == .timeout)
         while let piece = try await iterator.next() { count += piece.count }
         await stalled.wait()

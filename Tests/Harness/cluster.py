@@ -168,7 +168,9 @@ class SeparateCluster(System):
         wait_for(f"{name} to answer /health", START_SECONDS, is_up)
 
     def stop(self) -> None:
-        codes = {name: process.stop(STOP_SECONDS) for name, process in self.processes.items() if process.is_running()}
+        # As `vstack up`: those that people talk to first, what they rest on last.
+        order = sorted(self.processes, key=lambda name: (name.startswith("storage-"), name == "metadata"))
+        codes = {name: self.processes[name].stop(STOP_SECONDS) for name in order if self.processes[name].is_running()}
         assert set(codes.values()) <= {0}, f"exit codes after SIGTERM: {codes}"
         assert not self.temporary_files(), self.temporary_files()
 

@@ -1,7 +1,9 @@
 """The command line."""
 
+import json
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -18,7 +20,7 @@ from Harness.daemon import BINARY, Daemon, environment, wait_for
 USAGE = 64
 # The contract's bound on how long it may take to say what is wrong.
 REFUSAL_SECONDS = 5
-COMMANDS = ["up", "metadata", "storage", "uploader", "stream", "web", "upload", "play", "verify", "nodes", "videos"]
+COMMANDS = ["up", "metadata", "storage", "uploader", "stream", "web", "upload", "play", "verify", "nodes", "videos", "sim"]
 
 
 def vstack(*arguments: object, seconds: float = 20, **settings: object) -> subprocess.CompletedProcess[str]:
@@ -317,3 +319,41 @@ def test_one_loopback_address(tmp_path, block):
     finally:
         process.send_signal(signal.SIGINT)
         assert process.wait(15) == 0
+
+
+def test_simulator_finds_nothing():
+    """`vstack sim` says what it tried, in JSON too, and that it found nothing."""
+    result = vstack("sim", "--seed", 1, "--runs", 50, "--jobs", 2)
+    assert result.returncode == 0 and result.stdout.startswith("50 runs from seed 1 found nothing:")
+    assert "simulating: 100 %" in result.stderr
+    report = json.loads(vstack("sim", "--seed", 1, "--runs", 50, "--json").stdout)
+    assert report["runs"] == 50 and report["faults"] == "all" and "failure" not in report
+
+
+def test_simulator_catches_a_mutant():
+    """A protocol that is broken on purpose is found out, and the command it names shows the same trace again."""
+    result = vstack("sim", "--seed", 1, "--runs", 1000, "--mutant", "ignores-accepted")
+    assert result.returncode == 1
+    trace, _, verdict = result.stdout.partition("\nfound: ")
+    again = shlex.split(verdict.partition("again: ")[2])
+    assert again[:2] == ["vstack", "sim"] and "--mutant" in again
+    replays = [vstack(*again[1:]) for _ in range(2)]
+    assert [replay.returncode for replay in replays] == [1, 1]
+    assert {replay.stdout for replay in replays} == {trace}
+    assert "acknowledged-survives" in trace.splitlines()[-1] or "one-value" in trace.splitlines()[-1]
+
+
+def test_simulator_scenario():
+    """A scenario is told step by step, with the state of all after each."""
+    story = json.loads(vstack("sim", "--scenario", "normal", "--json").stdout)
+    assert story["message_count"] == 6 and story["chosen"] == "A"
+    assert story["steps"][-1]["acceptors"][0]["accepted_value"] == "A"
+    assert "creator → n1" in vstack("sim", "--scenario", "normal").stdout
+
+
+@pytest.mark.parametrize("arguments", [["--faults", "los"], ["--mutant", "wiped-vote"], ["--scenario", "rival"]])
+def test_simulator_unknown_name(arguments):
+    """A fault, mutant or scenario that is not there is a usage error that names one that is."""
+    result = vstack("sim", *arguments)
+    assert result.returncode == USAGE and result.stdout == ""
+    assert arguments[1] in assert_one_line(result.stderr)

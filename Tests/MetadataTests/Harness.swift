@@ -17,7 +17,7 @@ final class Harness: Sendable {
     let clock: ManualClock
     let service: MetadataService
     private let router: Router
-    private let folder: String
+    let folder: String
 
     /// What the service answered.
     struct Answer: Sendable {
@@ -39,7 +39,9 @@ final class Harness: Sendable {
         var text: String { String(decoding: body, as: UTF8.self) }
     }
 
-    private init(folder: String, cluster: FakeCluster, clock: ManualClock, environment: [String: String]) throws {
+    private init(
+        folder: String, cluster: FakeCluster, clock: ManualClock, environment: [String: String], patience: Duration
+    ) throws {
         self.folder = folder
         self.cluster = cluster
         self.clock = clock
@@ -48,9 +50,13 @@ final class Harness: Sendable {
         let catalog = try CatalogSQLite(path: configuration.databasePath)
         var policy = ChunkCommitter.Policy()
         policy.backoff = .microseconds(10)
+        // Nobody waits for what does not come; and on a machine that is busy, nothing that comes is given up.
+        var pace = JournalKeeper.Pace()
+        (pace.patience, pace.straggler, pace.farewell) = (patience, .seconds(60), .seconds(60))
+        (pace.retry, pace.counters, pace.healing) = (.milliseconds(5), .milliseconds(5), .milliseconds(5))
         service = MetadataService(
             configuration: configuration, catalog: catalog, nodes: catalog.nodesWhenOpened, gateway: cluster,
-            time: clock, policy: policy, reaperInterval: .milliseconds(5))
+            time: clock, policy: policy, reaperInterval: .milliseconds(5), journalPace: pace)
         var router = Router()
         service.addRoutes(to: &router)
         self.router = router
@@ -58,12 +64,14 @@ final class Harness: Sendable {
 
     /// Runs `body` with a service that knows `nodes` nodes, at `http://node-1:8081` and so on.
     static func run(
-        nodes: Int = 3, environment: [String: String] = [:], _ body: (Harness) async throws -> Void
+        nodes: Int = 3, environment: [String: String] = [:], patience: Duration = .seconds(60),
+        _ body: (Harness) async throws -> Void
     ) async throws {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("metadata-\(UUID().uuidString)").path
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let harness = try Harness(
-            folder: folder, cluster: FakeCluster(), clock: ManualClock(), environment: environment)
+            folder: folder, cluster: FakeCluster(), clock: ManualClock(), environment: environment,
+            patience: patience)
         for number in 0..<nodes { try await harness.register(number) }
         do {
             try await body(harness)
@@ -77,7 +85,8 @@ final class Harness: Sendable {
     /// A service started anew over the same catalog and nodes, after this one was stopped.
     func restarted(_ body: (Harness) async throws -> Void) async throws {
         await service.stop()
-        let next = try Harness(folder: folder, cluster: cluster, clock: clock, environment: [:])
+        let next = try Harness(
+            folder: folder, cluster: cluster, clock: clock, environment: [:], patience: .seconds(60))
         try await body(next)
         await next.service.stop()
     }

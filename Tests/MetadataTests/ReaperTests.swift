@@ -23,12 +23,19 @@ struct ReaperTests {
             #expect(try await harness.call(.delete, "/video/\(upload.id)").status == 404)
             #expect(try await upload.commit(try upload.value(0)).status == 404)
             try await harness.service.reaper.pass()
-            let left = (0..<5).reduce(into: Set<ChunkID>()) {
-                $0.formUnion(harness.cluster.chunks(at: Harness.url($1)))
-            }
-            #expect(left == [other.chunk(0)])
+            #expect(Self.left(harness).filter { !$0.isJournal } == [other.chunk(0)])
             #expect(try await harness.service.catalog.deletions(of: nil, limit: 10).isEmpty)
+            // The note that it is deleted outlives everything else of it, and goes last.
+            let notes = Self.left(harness).filter { $0.description.hasPrefix("\(upload.id)") }
+            #expect(notes.count == 1)
+            #expect(await harness.service.journal.pass(.prompt) == 0)
+            #expect(Self.left(harness).allSatisfy { $0.description.hasPrefix("\(other.id)") })
+            #expect(try await harness.service.catalog.journal(of: upload.id) == nil)
         }
+    }
+
+    private static func left(_ harness: Harness) -> Set<ChunkID> {
+        (0..<5).reduce(into: Set<ChunkID>()) { $0.formUnion(harness.cluster.chunks(at: Harness.url($1))) }
     }
 
     @Test(
@@ -41,8 +48,8 @@ struct ReaperTests {
             harness.cluster.setUp(upload.urls[1], false)
             #expect(try await harness.call(.delete, "/video/\(upload.id)").status == 204)
             try await harness.service.reaper.pass()
-            #expect(harness.cluster.chunks(at: upload.urls[0]).isEmpty)
-            #expect(harness.cluster.chunks(at: upload.urls[1]).count == 3)
+            #expect(harness.cluster.mediaChunks(at: upload.urls[0]).isEmpty)
+            #expect(harness.cluster.mediaChunks(at: upload.urls[1]).count == 3)
             try await harness.restarted { next in
                 #expect(try await next.call(.get, "/manifest/\(upload.id)").status == 404)
                 try await next.service.start(url: "http://127.0.0.1:0")

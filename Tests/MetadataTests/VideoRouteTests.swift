@@ -147,11 +147,12 @@ struct VideoRouteTests {
                     == #"{"healthy_nodes":3,"service_version":"\#(Version.current)","total_chunks":2,"#
                     + #""total_replicas":6,"total_videos":1}"#)
             #expect(try await harness.call(.get, "/").text.contains("V-Stack Metadata Service"))
+            #expect(await harness.service.journal.pass(.counters) == 0)
             var health = await harness.service.health()
             #expect(health.status == "healthy")
             #expect(
                 String(decoding: try JSON.encode(health.fields), as: UTF8.self)
-                    == #"{"database_status":"healthy","healthy_nodes":3,"total_nodes":3}"#)
+                    == #"{"database_status":"healthy","healthy_nodes":3,"journal_due":0,"total_nodes":3}"#)
             harness.clock.advance(seconds: 31)
             health = await harness.service.health()
             #expect(health.status == "degraded")

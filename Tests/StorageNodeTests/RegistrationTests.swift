@@ -125,6 +125,8 @@ struct RegistrationTests {
         #expect(try configuration(["METADATA_SERVICE_URL": ""]).metadataURL == nil)
         #expect(try configuration(["MAX_SUPERBLOCK_SIZE_MB": "64"]).superblockBytesMax == 64 << 20)
         #expect(try configuration(["MAX_SUPERBLOCK_SIZE": "12345"]).superblockBytesMax == 12345)
+        #expect(try configuration(["COMPACTION_LIVE_PERCENT": "30"]).compactionLivePercent == 30)
+        #expect(try configuration(["COMPACTION_BYTES_PER_SEC": "1000"]).compactionBytesPerSecond == 1000)
         for (name, value) in [
             ("NODE_ID", "a b"), ("NODE_URL", "localhost"), ("METADATA_SERVICE_URL", "x"), ("HEARTBEAT_INTERVAL", "0"),
             ("MAX_CHUNK_SIZE", "0"), ("DISK_CRITICAL_PERCENT", "101"), ("MAX_SUPERBLOCK_SIZE", "-1"),

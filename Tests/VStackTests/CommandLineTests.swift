@@ -76,4 +76,15 @@ struct CommandLineTests {
         }
         try Exposure.check(host: host, settings: Settings(environment: ["ALLOW_UNAUTHENTICATED": "true"]))
     }
+
+    @Test("a command of two words is found before that of the first, and a mistyped second word is named")
+    func twoWords() throws {
+        #expect(try VStack.find(["metadata", "rebuild", "--json"])?.name == "metadata rebuild")
+        #expect(try VStack.find(["metadata", "--port", "1"])?.name == "metadata")
+        #expect(try VStack.find(["metadata"])?.name == "metadata")
+        #expect(try VStack.find(["play", "x"])?.name == "play")
+        #expect(try VStack.find(["nothing"]) == nil)
+        let error = #expect(throws: UsageError.self) { try VStack.find(["metadata", "rebuid"]) }
+        #expect(error?.message.contains("metadata rebuild") == true)
+    }
 }

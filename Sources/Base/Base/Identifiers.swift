@@ -74,6 +74,14 @@ package struct ChunkStream: Hashable, Sendable, TextCodable {
     /// A JPEG picture of the video.
     package static let thumbnail = ChunkStream(unchecked: "thumbnail")
 
+    /// The journal's records of what the catalog alone knows of the video.
+    package static let catalog = ChunkStream(unchecked: "catalog")
+    /// The journal's records of what was published.
+    package static let publication = ChunkStream(unchecked: "publication")
+
+    /// Whether it is the metadata service's own, and no file.
+    package var isJournal: Bool { self == .catalog || self == .publication }
+
     /// 1 to 12 of `a–z 0–9`, so that a chunk id of any stream stays within ``ChunkID/lengthMax``.
     package let description: String
 

@@ -31,6 +31,9 @@ package protocol Catalog: Sendable {
     func setStatus(of id: VideoID, to status: Video.Status, error: String?, at time: Timestamp)
         async throws(CatalogError)
 
+    /// - Throws: ``CatalogError`` of code `notFound`.
+    func setTitle(of id: VideoID, to title: String) async throws(CatalogError)
+
     /// Makes every video `failed` that is still `uploading` and gave no sign of life since `time`: it was not entered,
     /// got no chunk and no status.
     /// - Returns: those videos.
@@ -75,7 +78,8 @@ package protocol Catalog: Sendable {
     /// - Throws: ``CatalogError`` of code `notFound`.
     func deleteVideo(_ id: VideoID) async throws(CatalogError)
 
-    /// Work of the reaper: at most `limit` pairs of a deleted video and a node that may hold bytes of it, oldest first.
+    /// Work of the reaper: at most `limit` pairs of a deleted video and a node that may hold bytes of it, oldest first;
+    /// only videos of which a majority of their group has been told that they are deleted.
     /// - Parameter node: the one node that is asked about; nil for all.
     func deletions(of node: NodeID?, limit: Int) async throws(CatalogError) -> [Deletion]
 
@@ -88,8 +92,42 @@ package protocol Catalog: Sendable {
     /// Notes that the deletion's chunks up to and including `chunk` are gone from its node.
     func advanceDeletion(_ deletion: Deletion, to chunk: DeletedChunk) async throws(CatalogError)
 
-    /// Notes that the node holds nothing of the video any more; with the last node the video's rows go too.
+    /// The old journal records that the deletion's node may hold: all but those that say that the video is deleted.
+    func journalRemains(of deletion: Deletion) async throws(CatalogError) -> [ChunkStream: Range<Int>]
+
+    /// Notes that the node holds nothing of the video any more but the note that it is deleted. After the last node
+    /// that note is not needed any more: the video's journal is then due, and closing.
     func finishDeletion(_ deletion: Deletion) async throws(CatalogError)
+
+    /// Forgets a deleted video of which nothing is left on any node; nothing happens to others.
+    func forgetVideo(_ id: VideoID) async throws(CatalogError)
+
+    // The journal: what the storage nodes are to know of each video, so that the catalog can be rebuilt from them.
+    // Every change of a video makes its journal due in the same transaction: the outbox is the catalog itself.
+
+    /// Videos whose journal is due with at least that urgency, in an order that does not change.
+    func journalDue(
+        _ urgency: JournalUrgency, after position: Int64, limit: Int
+    ) async throws(CatalogError) -> [JournalDue]
+
+    /// How many videos have a change that the nodes do not know yet.
+    func journalDueCount() async throws(CatalogError) -> Int
+
+    /// Videos of whose journal the node lacks something.
+    func journalLagging(
+        on node: NodeID, after position: Int64, limit: Int
+    ) async throws(CatalogError) -> [JournalDue]
+
+    /// Everything the journal is to say of a video, deleted or not; nil when there is none.
+    func journal(of id: VideoID) async throws(CatalogError) -> JournalState?
+
+    /// Takes `count` sequence numbers of a journal stream that nobody else ever gets.
+    /// - Returns: the first of them.
+    /// - Throws: ``CatalogError`` of code `notFound`.
+    func claimJournal(of id: VideoID, _ stream: ChunkStream, count: Int) async throws(CatalogError) -> Int
+
+    /// Notes that a majority has the record. What changed since its revision stays due.
+    func noteJournal(of id: VideoID, _ write: JournalWrite) async throws(CatalogError)
 
     /// Finishes the writes under way and lets go of the database. Later calls throw `closed`.
     func close() async

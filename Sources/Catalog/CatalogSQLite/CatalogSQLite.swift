@@ -13,6 +13,8 @@ package final class CatalogSQLite: Catalog {
 
     private let writer: Writer
     private let readers: Readers
+    /// Keeps away whoever would put another file in place of this one.
+    private let lock: Locked<CatalogLock?>
     /// The nodes the file knew when it was opened, for a service that must know them before it answers anything.
     package let nodesWhenOpened: [Node]
 
@@ -28,6 +30,7 @@ package final class CatalogSQLite: Catalog {
             try connection.script("PRAGMA foreign_keys = ON")
             // Looked at before anything is changed, so that the file of another program stays as it is.
             try Schema.check(connection, steps: steps)
+            lock = Locked(try CatalogLock(path, .shared))
             try connection.script("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")
             try Schema.migrate(connection, steps: steps)
             nodesWhenOpened = try NodeTable.all(connection)
@@ -45,6 +48,7 @@ package final class CatalogSQLite: Catalog {
         await readers.close()
         // Last, so that SQLite folds the log into the file and removes it.
         await writer.close()
+        lock.withLock { $0 = nil }
     }
 
     func write<Value: Sendable>(
@@ -69,16 +73,7 @@ package final class CatalogSQLite: Catalog {
             throw CatalogError(.unwritable, "its folder cannot be created: \(error.localizedDescription)")
         }
         // SQLite makes the names of its own files durable; the new folders on the way to them are ours to do.
-        for created in missing { try synchronize(created.deletingLastPathComponent().path) }
-    }
-}
-
-extension CatalogSQLite {
-    private static func synchronize(_ folder: String) throws(CatalogError) {
-        let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw CatalogError(.unwritable, "the folder above it cannot be opened") }
-        defer { _ = Foundation.close(descriptor) }
-        guard fsync(descriptor) == 0 else { throw CatalogError(.unwritable, "its folder cannot be made durable") }
+        for created in missing { try CatalogFile.synchronize(created.deletingLastPathComponent().path) }
     }
 }
 
@@ -113,6 +108,12 @@ extension CatalogSQLite {
     ) async throws(CatalogError) {
         try await write { (connection) throws(CatalogError) in
             try VideoTable.setStatus(of: id, to: status, error: error, at: time, connection)
+        }
+    }
+
+    package func setTitle(of id: VideoID, to title: String) async throws(CatalogError) {
+        try await write { (connection) throws(CatalogError) in
+            try VideoTable.setTitle(of: id, to: title, connection)
         }
     }
 
@@ -195,5 +196,53 @@ extension CatalogSQLite {
 
     package func finishDeletion(_ deletion: Deletion) async throws(CatalogError) {
         try await write { (connection) throws(CatalogError) in try DeletionTable.finish(deletion, connection) }
+    }
+
+    package func journalRemains(of deletion: Deletion) async throws(CatalogError) -> [ChunkStream: Range<Int>] {
+        try await read { (connection) throws(CatalogError) in
+            try DeletionTable.journalRemains(of: deletion, connection)
+        }
+    }
+
+    package func forgetVideo(_ id: VideoID) async throws(CatalogError) {
+        try await write { (connection) throws(CatalogError) in try DeletionTable.forget(id, connection) }
+    }
+
+    package func journalDue(
+        _ urgency: JournalUrgency, after position: Int64, limit: Int
+    ) async throws(CatalogError) -> [JournalDue] {
+        try await read { (connection) throws(CatalogError) in
+            try JournalTable.due(urgency, after: position, limit: limit, connection)
+        }
+    }
+
+    package func journalDueCount() async throws(CatalogError) -> Int {
+        try await read { (connection) throws(CatalogError) in
+            try connection.row("SELECT count(*) FROM journal WHERE urgency > 0") { $0.int(0) } ?? 0
+        }
+    }
+
+    package func journalLagging(
+        on node: NodeID, after position: Int64, limit: Int
+    ) async throws(CatalogError) -> [JournalDue] {
+        try await read { (connection) throws(CatalogError) in
+            try JournalTable.lagging(on: node, after: position, limit: limit, connection)
+        }
+    }
+
+    package func journal(of id: VideoID) async throws(CatalogError) -> JournalState? {
+        try await read { (connection) throws(CatalogError) in try JournalTable.state(of: id, connection) }
+    }
+
+    package func claimJournal(of id: VideoID, _ stream: ChunkStream, count: Int) async throws(CatalogError) -> Int {
+        try await write { (connection) throws(CatalogError) in
+            try JournalTable.claim(of: id, stream, count: count, connection)
+        }
+    }
+
+    package func noteJournal(of id: VideoID, _ write: JournalWrite) async throws(CatalogError) {
+        try await self.write { (connection) throws(CatalogError) in
+            try JournalTable.note(of: id, write, connection)
+        }
     }
 }

@@ -57,13 +57,19 @@ enum ChunkTable {
             }
             try addReplicas(chunk.replicas, to: key, of: chunk, in: video, connection)
         } else {
-            let key = try insert(chunk, into: video, connection)
-            try addReplicas(chunk.replicas, to: key, of: chunk, in: video, connection)
+            try enter(chunk, into: video, connection)
+            if status == .active { try JournalTable.noteChange(of: video, .counters, connection) }
         }
         guard let recorded = try find(chunk.id, connection)?.chunk else {
             throw CatalogError(.database, "chunk \(chunk.id) was recorded and is not there")
         }
         return recorded
+    }
+
+    /// Enters a chunk that is not there.
+    static func enter(_ chunk: Chunk, into video: Int64, _ connection: Connection) throws(CatalogError) {
+        let key = try insert(chunk, into: video, connection)
+        try addReplicas(chunk.replicas, to: key, of: chunk, in: video, connection)
     }
 
     private static func insert(

@@ -6,6 +6,12 @@ enum DeletionTable {
     static func delete(_ id: VideoID, _ connection: Connection) throws(CatalogError) {
         let (key, _) = try VideoTable.require(id, connection)
         try connection.run("UPDATE videos SET status = 'deleted' WHERE key = ?", [SQLValue(key)])
+        try enterDeletions(of: key, connection)
+        try JournalTable.noteChange(of: key, .prompt, connection)
+    }
+
+    /// Every node that may hold bytes of the video is to be rid of them.
+    static func enterDeletions(of key: Int64, _ connection: Connection) throws(CatalogError) {
         // A member of the group may hold bytes that were never committed; a replica may have moved out of the group.
         try connection.run(
             """
@@ -19,7 +25,8 @@ enum DeletionTable {
         try connection.rows(
             """
             SELECT v.id, n.id FROM deletions d JOIN videos v ON v.key = d.video_key JOIN nodes n ON n.key = d.node_key
-            WHERE ?2 IS NULL OR n.id = ?2 ORDER BY d.video_key, d.node_key LIMIT ?1
+            JOIN journal j ON j.video_key = d.video_key
+            WHERE j.is_marked AND (?2 IS NULL OR n.id = ?2) ORDER BY d.video_key, d.node_key LIMIT ?1
             """, [SQLValue(limit), .optional(node?.description)]
         ) { (row) throws(CatalogError) in
             Deletion(video: try row.decode(0) { VideoID($0) }, node: try row.decode(1) { NodeID($0) })
@@ -67,8 +74,36 @@ enum DeletionTable {
         try connection.run(
             "DELETE FROM deletions WHERE video_key = ? AND node_key = ?", [SQLValue(video), SQLValue(node)])
         try connection.run(
-            "DELETE FROM videos WHERE key = ?1 AND NOT EXISTS (SELECT 1 FROM deletions WHERE video_key = ?1)",
-            [SQLValue(video)])
+            """
+            UPDATE journal SET urgency = 2
+            WHERE video_key = ?1 AND NOT EXISTS (SELECT 1 FROM deletions WHERE video_key = ?1)
+            """, [SQLValue(video)])
+    }
+
+    static func journalRemains(
+        of deletion: Deletion, _ connection: Connection
+    ) throws(CatalogError) -> [ChunkStream: Range<Int>] {
+        guard let (video, node) = try keys(of: deletion, connection) else { return [:] }
+        let ranges = try connection.rows(
+            """
+            SELECT s.stream, ifnull(l.sequence_clean, s.sequence_clean),
+                iif(s.stream = 'catalog', s.newest_begin, s.sequence_next)
+            FROM journal_streams s LEFT JOIN journal_lags l
+                ON l.video_key = s.video_key AND l.stream = s.stream AND l.node_key = ?2
+            WHERE s.video_key = ?1
+            """, [SQLValue(video), SQLValue(node)]
+        ) { (row) throws(CatalogError) in
+            (try row.decode(0) { ChunkStream($0) }, row.int(1)..<max(row.int(1), row.int(2)))
+        }
+        return Dictionary(ranges) { first, _ in first }
+    }
+
+    static func forget(_ id: VideoID, _ connection: Connection) throws(CatalogError) {
+        try connection.run(
+            """
+            DELETE FROM videos WHERE id = ? AND status = 'deleted'
+                AND NOT EXISTS (SELECT 1 FROM deletions d WHERE d.video_key = videos.key)
+            """, [SQLValue(id)])
     }
 
     /// Keys of the deleted video and the node; nil when the deletion is done with.

@@ -34,20 +34,29 @@ enum NodeTable {
         guard connection.changeCount == 1 else { throw unknown(id) }
     }
 
+    private static let columns =
+        "n.id, n.url, n.version, n.last_heartbeat, n.disk_usage_percent, n.chunk_count, n.corrupt_chunks"
+
     static func all(_ connection: Connection) throws(CatalogError) -> [Node] {
+        try connection.rows("SELECT \(columns) FROM nodes n ORDER BY n.id", [], node)
+    }
+
+    /// The members of a group, in order of id.
+    static func members(ofGroup key: Int64, _ connection: Connection) throws(CatalogError) -> [Node] {
         try connection.rows(
             """
-            SELECT id, url, version, last_heartbeat, disk_usage_percent, chunk_count, corrupt_chunks
-            FROM nodes ORDER BY id
-            """
-        ) { (row) throws(CatalogError) in
-            let report = NodeReport(
-                diskUsagePercent: row.real(4), chunkCount: row.int(5),
-                corruptChunks: row.text(6).split(separator: " ").compactMap { ChunkID($0) })
-            return Node(
-                id: try row.decode(0) { NodeID($0) }, url: row.text(1), version: row.text(2),
-                lastHeartbeat: Timestamp(nanoseconds: row.integer(3)), report: report)
-        }
+            SELECT \(columns) FROM group_members m JOIN nodes n ON n.key = m.node_key
+            WHERE m.group_key = ? ORDER BY n.id
+            """, [SQLValue(key)], node)
+    }
+
+    private static func node(_ row: Row) throws(CatalogError) -> Node {
+        let report = NodeReport(
+            diskUsagePercent: row.real(4), chunkCount: row.int(5),
+            corruptChunks: row.text(6).split(separator: " ").compactMap { ChunkID($0) })
+        return Node(
+            id: try row.decode(0) { NodeID($0) }, url: row.text(1), version: row.text(2),
+            lastHeartbeat: Timestamp(nanoseconds: row.integer(3)), report: report)
     }
 
     /// Ids by key, for joining in memory.

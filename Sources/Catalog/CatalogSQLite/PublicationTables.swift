@@ -16,14 +16,22 @@ enum PublicationTables {
         for rendition in publication.renditions {
             try requireComplete(rendition.stream, bytesMin: max(1, rendition.endBytes), of: key, connection)
         }
-        try enter(original, of: key, connection)
-        try connection.run("DELETE FROM renditions WHERE video_key = ?", [SQLValue(key)])
-        for (position, rendition) in publication.renditions.enumerated() {
-            try enter(rendition, at: position, of: key, connection)
-        }
+        try enter(publication, of: key, connection)
         try connection.run(
             "UPDATE videos SET status = 'active', error = NULL, duration_sec = ? WHERE key = ?",
             [SQLValue(publication.durationSec), SQLValue(key)])
+        try JournalTable.notePublication(of: key, connection)
+    }
+
+    /// In place of what was there.
+    static func enter(
+        _ publication: Publication, of video: Int64, _ connection: Connection
+    ) throws(CatalogError) {
+        try enter(publication.original, of: video, connection)
+        try connection.run("DELETE FROM renditions WHERE video_key = ?", [SQLValue(video)])
+        for (position, rendition) in publication.renditions.enumerated() {
+            try enter(rendition, at: position, of: video, connection)
+        }
     }
 
     static func original(of video: Int64, _ connection: Connection) throws(CatalogError) -> Original? {

@@ -6,12 +6,48 @@ enum Schema {
     /// "VSTK": marks a SQLite file as a catalog of ours.
     private static let applicationID = 0x5653_544b
 
-    static let steps = [tables, activity]
+    static let steps = [tables, activity, journal]
 
     /// When an upload last gave a sign of life, and the few videos of which that is asked.
     private static let activity = """
         ALTER TABLE videos ADD COLUMN active_at INTEGER NOT NULL DEFAULT 0;
         CREATE INDEX videos_uploading ON videos (key) WHERE status = 'uploading';
+        """
+
+    /// What of each video the storage nodes have (docs/formats/catalog-journal.md). Videos from before are due.
+    private static let journal = """
+        CREATE TABLE journal (
+            video_key INTEGER PRIMARY KEY REFERENCES videos (key) ON DELETE CASCADE,
+            revision INTEGER NOT NULL DEFAULT 1,
+            urgency INTEGER NOT NULL DEFAULT 2,
+            publication_revision INTEGER NOT NULL DEFAULT 0,
+            publication_written INTEGER NOT NULL DEFAULT 0,
+            is_marked INTEGER NOT NULL DEFAULT 0,  -- a majority knows that the video is deleted
+            owns_first_ballot INTEGER NOT NULL DEFAULT 1
+        ) STRICT;
+        CREATE INDEX journal_due ON journal (video_key, urgency) WHERE urgency > 0;
+
+        CREATE TABLE journal_streams (
+            video_key INTEGER NOT NULL REFERENCES videos (key) ON DELETE CASCADE,
+            stream TEXT NOT NULL,
+            sequence_next INTEGER NOT NULL,
+            newest_begin INTEGER NOT NULL DEFAULT 0,
+            newest_end INTEGER NOT NULL DEFAULT 0,
+            sequence_clean INTEGER NOT NULL DEFAULT 0,
+            PRIMARY KEY (video_key, stream)
+        ) STRICT, WITHOUT ROWID;
+
+        CREATE TABLE journal_lags (
+            node_key INTEGER NOT NULL REFERENCES nodes (key),
+            video_key INTEGER NOT NULL REFERENCES videos (key) ON DELETE CASCADE,
+            stream TEXT NOT NULL,
+            sequence_clean INTEGER NOT NULL,
+            PRIMARY KEY (node_key, video_key, stream)
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX journal_lags_of_video ON journal_lags (video_key);
+
+        INSERT INTO journal (video_key, publication_revision)
+            SELECT key, EXISTS (SELECT 1 FROM originals o WHERE o.video_key = key) FROM videos;
         """
 
     /// Refuses a file that is not ours, or newer than this program; changes nothing.

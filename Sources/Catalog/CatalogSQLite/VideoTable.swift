@@ -29,6 +29,13 @@ enum VideoTable {
         guard connection.changeCount == 1 else {
             throw CatalogError(.conflict, "there is a video \(video.id) already")
         }
+        try connection.run("INSERT INTO journal (video_key) VALUES (?)", [SQLValue(connection.lastInsertedKey)])
+    }
+
+    static func setTitle(of id: VideoID, to title: String, _ connection: Connection) throws(CatalogError) {
+        let (key, _) = try require(id, connection)
+        try connection.run("UPDATE videos SET title = ? WHERE key = ?", [.text(title), SQLValue(key)])
+        try JournalTable.noteChange(of: key, .prompt, connection)
     }
 
     static func find(_ id: VideoID, _ connection: Connection) throws(CatalogError) -> (key: Int64, video: Video)? {
@@ -64,7 +71,11 @@ enum VideoTable {
         try connection.run(
             "UPDATE videos SET status = ?, error = ? WHERE key = ?",
             [.text(status.rawValue), .optional(status == .failed ? error : nil), SQLValue(key)])
-        if status == .uploading { try noteActivity(of: key, at: time, connection) }
+        if status == .uploading {
+            try noteActivity(of: key, at: time, connection)
+        } else {
+            try JournalTable.noteChange(of: key, .prompt, connection)
+        }
     }
 
     /// The upload gave a sign of life.
@@ -77,21 +88,26 @@ enum VideoTable {
     static func failUploads(
         silentSince time: Timestamp, error: String, _ connection: Connection
     ) throws(CatalogError) -> [VideoID] {
-        try connection.rows(
+        let failed = try connection.rows(
             """
             UPDATE videos SET status = 'failed', error = ?2
-            WHERE status = 'uploading' AND max(created_at, active_at) < ?1 RETURNING id
+            WHERE status = 'uploading' AND max(created_at, active_at) < ?1 RETURNING key, id
             """, [SQLValue(time.nanoseconds), .text(error)]
-        ) { (row) throws(CatalogError) in try row.decode(0) { VideoID($0) } }
+        ) { (row) throws(CatalogError) in (key: row.integer(0), id: try row.decode(1) { VideoID($0) }) }
+        for video in failed { try JournalTable.noteChange(of: video.key, .prompt, connection) }
+        return failed.map(\.id)
     }
 
     static func addView(of id: VideoID, _ connection: Connection) throws(CatalogError) -> Int {
-        let count = try connection.row(
-            "UPDATE videos SET view_count = view_count + 1 WHERE id = ? AND status <> 'deleted' RETURNING view_count",
-            [SQLValue(id)]
-        ) { $0.int(0) }
-        guard let count else { throw CatalogError(.notFound, "there is no video \(id)") }
-        return count
+        let counted = try connection.row(
+            """
+            UPDATE videos SET view_count = view_count + 1 WHERE id = ? AND status <> 'deleted'
+            RETURNING key, view_count
+            """, [SQLValue(id)]
+        ) { (key: $0.integer(0), count: $0.int(1)) }
+        guard let counted else { throw CatalogError(.notFound, "there is no video \(id)") }
+        try JournalTable.noteChange(of: counted.key, .counters, connection)
+        return counted.count
     }
 
     static func statistics(_ connection: Connection) throws(CatalogError) -> CatalogStatistics {

@@ -16,9 +16,9 @@ package struct Creator: Hashable, Sendable {
         case accept(NodeID, Ballot, value: [UInt8])
         /// The value is chosen for good.
         case decided(Acceptor.Accepted)
-        /// Everybody has answered or is lost, and it is no majority yet.
+        /// Too few have answered, but nobody refused. Ask again later.
         case stalled
-        /// So many refused that no majority can be had: another proposer has the floor. Go on as a ``Proposer``.
+        /// Somebody refused, and there is no majority without: another proposer has the floor. Go on as a ``Proposer``.
         case preempted
         /// The instance was decided, and the chunk has gone on to this configuration.
         case superseded(Configuration)
@@ -51,7 +51,7 @@ package struct Creator: Hashable, Sendable {
     package mutating func onAccepted(_ voter: Membership.Member) -> [Action] {
         guard let index = openIndex(of: voter) else { return [] }
         accepted.insert(index)
-        guard accepted.count >= membership.quorum else { return stalled(with: index) }
+        guard accepted.count >= membership.quorum else { return outcome(with: index) }
         hasEnded = true
         return [.decided(Acceptor.Accepted(ballot: ballot, value: value))]
     }
@@ -60,7 +60,7 @@ package struct Creator: Hashable, Sendable {
     package mutating func onRejected(_ voter: Membership.Member) -> [Action] {
         guard let index = openIndex(of: voter) else { return [] }
         refused.insert(index)
-        guard membership.members.count - refused.count < membership.quorum else { return stalled(with: index) }
+        guard membership.members.count - refused.count < membership.quorum else { return outcome(with: index) }
         hasEnded = true
         return [.preempted]
     }
@@ -71,7 +71,7 @@ package struct Creator: Hashable, Sendable {
             !accepted.contains(index), !refused.contains(index), !lost.contains(index)
         else { return [] }
         defer { lost.insert(index) }
-        return stalled(with: index)
+        return outcome(with: index)
     }
 
     /// Whatever the acceptor replied.
@@ -94,11 +94,14 @@ package struct Creator: Hashable, Sendable {
         return index
     }
 
-    /// Whether `index` was the last that was waited for. One that had been given up already was not.
-    private func stalled(with index: Int) -> [Action] {
+    /// What comes of it if `index` was the last that was waited for. One that had been given up already was not.
+    private mutating func outcome(with index: Int) -> [Action] {
         let isOpen = membership.members.indices.contains { other in
             other != index && !accepted.contains(other) && !refused.contains(other) && !lost.contains(other)
         }
-        return isOpen || lost.contains(index) ? [] : [.stalled]
+        guard !isOpen, !lost.contains(index) else { return [] }
+        // Who is lost may be so for ever, and who refused will not change its mind.
+        hasEnded = refused.count > 0
+        return [hasEnded ? .preempted : .stalled]
     }
 }

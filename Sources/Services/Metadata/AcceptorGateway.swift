@@ -8,6 +8,8 @@ protocol AcceptorGateway: Sendable {
     func read(_ chunk: ChunkID, at url: String) async throws -> AcceptorReport
     func prepare(_ chunk: ChunkID, _ ballot: Ballot, at url: String) async throws -> AcceptorReport
     func accept(_ chunk: ChunkID, _ ballot: Ballot, _ value: ChunkValue, at url: String) async throws -> AcceptorReport
+    /// Stores the bytes; with a ballot, the value is accepted under it in the same durable record.
+    func store(_ chunk: ChunkID, _ bytes: [UInt8], ballot: Ballot?, value: ChunkValue, at url: String) async throws
     /// Removes the chunk; that it was not there is no error.
     func delete(_ chunk: ChunkID, at url: String) async throws
 }
@@ -28,6 +30,17 @@ struct HTTPAcceptorGateway: AcceptorGateway {
         _ chunk: ChunkID, _ ballot: Ballot, _ value: ChunkValue, at url: String
     ) async throws -> AcceptorReport {
         try await StorageNodeClient(url, http: http).accept(chunk, ballot, value)
+    }
+
+    func store(
+        _ chunk: ChunkID, _ bytes: [UInt8], ballot: Ballot?, value: ChunkValue, at url: String
+    ) async throws {
+        let node = StorageNodeClient(url, http: http)
+        if let ballot {
+            try await node.store(chunk, bytes, ballot: ballot, value: value)
+        } else {
+            try await node.store(chunk, bytes, checksum: value.checksum)
+        }
     }
 
     func delete(_ chunk: ChunkID, at url: String) async throws {

@@ -62,6 +62,7 @@ extension MetadataService {
         try await catalog.registerNode(node)
         registry.register(node)
         reaper.wake()
+        journal.wake()
         logger.info("a storage node registered", ["node_id": "\(node.id)", "node_url": url])
         return try .json(RegisteredMessage(status: "registered", nodeId: node.id, nodeUrl: url))
     }
@@ -81,7 +82,10 @@ extension MetadataService {
             throw Failure(.notFound, "no storage node '\(id)' is registered: it has to register first")
         }
         try await catalog.recordHeartbeat(of: id, report, at: now)
-        if wasDown { reaper.wake() }
+        if wasDown {
+            reaper.wake()
+            journal.wake()
+        }
         return try .json(OutcomeMessage(status: "ok", message: "Heartbeat updated for node \(id)"))
     }
 

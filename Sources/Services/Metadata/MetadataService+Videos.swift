@@ -13,6 +13,8 @@ extension MetadataService {
     /// Thirty years, so that a time in any unit is still a number.
     static let durationSecMax = 1e9
     private static let filenameBytesMax = 1024
+    /// Of why a video failed; the rest is cut off.
+    private static let errorCharactersMax = 2000
     /// A published video names every segment: 10 hours at 2 s are 18,000 of about 100 bytes in each rendition.
     private static let publicationBytesMax = 16 * ByteCount.mebibyte
 
@@ -31,6 +33,9 @@ extension MetadataService {
             let id = try view.videoID()
             return .task { try .json(VideoSummary(try await self.requireVideo(id))) }
         }
+        router.json(.patch, "/video/{video_id}", "Give a video another title", UpdateVideoRequest.self) {
+            request, body in try await self.updateVideo(try request.videoID(), body)
+        }
         router.json(.patch, "/video/{video_id}/status", "Set a video's status", StatusRequest.self) {
             request, body in try await self.setStatus(try request.videoID(), body)
         }
@@ -48,6 +53,7 @@ extension MetadataService {
             let id = try request.videoID()
             try await self.catalog.publish(id, try Publication(body))
             self.manifests.invalidate(id)
+            await self.journal.settle(id)
             return try .json(VideoStatusMessage(videoId: id, status: .active))
         }
         addPopularityRoutes(to: &router)
@@ -74,13 +80,25 @@ extension MetadataService {
         return video
     }
 
-    private func createVideo(_ body: CreateVideoRequest) async throws -> Response {
-        let title = body.title.trimmingCharacters(in: .whitespacesAndNewlines)
-        guard Self.titleLengths.contains(title.count) else {
+    private static func title(_ text: String) throws(Failure) -> String {
+        let title = text.trimmingCharacters(in: .whitespacesAndNewlines)
+        guard titleLengths.contains(title.count) else {
             throw Failure(
                 .invalidArgument,
-                "'title' has \(title.count) characters: it must have 1 to \(Self.titleLengths.upperBound)")
+                "'title' has \(title.count) characters: it must have 1 to \(titleLengths.upperBound)")
         }
+        return title
+    }
+
+    private func updateVideo(_ id: VideoID, _ body: UpdateVideoRequest) async throws -> Response {
+        try await catalog.setTitle(of: id, to: try Self.title(body.title))
+        manifests.invalidate(id)
+        await journal.settle(id)
+        return try .json(VideoSummary(try await requireVideo(id)))
+    }
+
+    private func createVideo(_ body: CreateVideoRequest) async throws -> Response {
+        let title = try Self.title(body.title)
         guard (0...Self.durationSecMax).contains(body.durationSec ?? 0) else {
             throw Failure(.invalidArgument, "'duration_sec' must be 0 to \(Self.durationSecMax)")
         }
@@ -100,6 +118,8 @@ extension MetadataService {
             NewVideo(
                 id: id, title: title, filename: body.filename, durationSec: body.durationSec ?? 0, group: group,
                 creator: ballot.proposer, createdAt: time.now()))
+        // Nobody waits for it: an upload that is lost with the catalog is sent again.
+        journal.submit(id)
         let members = group.members.compactMap { member in
             nodes.entry(member).map { GroupMember(nodeId: member, nodeUrl: $0.node.url) }
         }
@@ -113,17 +133,27 @@ extension MetadataService {
         let now = time.now()
         switch body.status {
         case .deleted: try await deleteVideo(id)
+        // A sign of life, and nothing that the nodes should know.
         case .uploading: try await catalog.setStatus(of: id, to: .uploading, error: nil, at: now)
-        case .active: try await catalog.setStatus(of: id, to: .active, error: nil, at: now)
-        case .failed: try await catalog.setStatus(of: id, to: .failed, error: body.error, at: now)
+        case .active: try await setStatus(id, .active, error: nil, at: now)
+        case .failed:
+            let error = body.error.map { String($0.prefix(Self.errorCharactersMax)) }
+            try await setStatus(id, .failed, error: error, at: now)
         }
         manifests.invalidate(id)
         return try .json(VideoStatusMessage(videoId: id, status: body.status))
     }
 
+    private func setStatus(_ id: VideoID, _ status: Video.Status, error: String?, at time: Timestamp) async throws {
+        try await catalog.setStatus(of: id, to: status, error: error, at: time)
+        manifests.invalidate(id)
+        await journal.settle(id)
+    }
+
     private func deleteVideo(_ id: VideoID) async throws {
         try await catalog.deleteVideo(id)
         manifests.invalidate(id)
+        await journal.settle(id)
         reaper.wake()
     }
 }

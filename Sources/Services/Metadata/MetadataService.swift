@@ -19,6 +19,7 @@ package final class MetadataService: Service {
     let gateway: any AcceptorGateway
     let committer: ChunkCommitter
     let reaper: Reaper
+    let journal: JournalKeeper
     let uploadWatch: UploadWatch
     let manifests: ManifestCache
     let rendering: Rendering
@@ -39,22 +40,33 @@ package final class MetadataService: Service {
     init(
         configuration: MetadataConfiguration, catalog: any Catalog, nodes: [Node], gateway: any AcceptorGateway,
         time: any TimeSource = SystemTime(), policy: ChunkCommitter.Policy = ChunkCommitter.Policy(),
-        reaperInterval: Duration = .seconds(5)
+        reaperInterval: Duration = .seconds(5), journalPace: JournalKeeper.Pace? = nil
     ) {
         self.configuration = configuration
         self.catalog = catalog
         self.gateway = gateway
         self.time = time
         registry = NodeRegistry(nodes: nodes, timeoutSec: configuration.nodeTimeoutSec, time: time)
+        let proposers = ProposerNumbers()
         committer = ChunkCommitter(
             catalog: catalog, registry: registry, gateway: gateway, translation: configuration.translation,
-            proposers: ProposerNumbers(), policy: policy, time: time)
+            proposers: proposers, policy: policy, time: time)
         reaper = Reaper(catalog: catalog, registry: registry, gateway: gateway, interval: reaperInterval)
+        let pace = journalPace ?? JournalKeeper.Pace(counters: .seconds(configuration.journalIntervalSec))
+        let writer = JournalWriter(
+            catalog: catalog, registry: registry, gateway: gateway, proposers: proposers,
+            chunkBytesMax: configuration.chunkSizeBytes, straggler: pace.straggler)
+        let journal = JournalKeeper(
+            catalog: catalog, registry: registry, writer: writer, metrics: metrics, pace: pace)
+        self.journal = journal
         let manifests = ManifestCache()
         self.manifests = manifests
         uploadWatch = UploadWatch(
             catalog: catalog, silenceSecMax: configuration.uploadSilenceSec, time: time,
-            onFailed: { manifests.invalidate($0) })
+            onFailed: {
+                manifests.invalidate($0)
+                journal.submit($0)
+            })
         rendering = Rendering(configuration: configuration)
         counters = MetadataCounters(metrics, registry)
     }
@@ -72,7 +84,8 @@ package final class MetadataService: Service {
 
     package func health() async -> HealthReport {
         let nodes = registry.view
-        let isDatabaseHealthy = (try? await catalog.statistics()) != nil
+        let journalDue = try? await catalog.journalDueCount()
+        let isDatabaseHealthy = journalDue != nil
         let healthy = nodes.count(.healthy)
         let isServing = healthy + nodes.count(.degraded) > 0
         return HealthReport(
@@ -80,6 +93,7 @@ package final class MetadataService: Service {
             fields: [
                 "healthy_nodes": .integer(healthy), "total_nodes": .integer(nodes.entries.count),
                 "database_status": isDatabaseHealthy ? "healthy" : "unhealthy",
+                "journal_due": .integer(journalDue ?? 0),
             ])
     }
 
@@ -90,12 +104,14 @@ package final class MetadataService: Service {
             logger.info("waiting for storage nodes to register", ["nodes": missing.joined(separator: ", ")])
         }
         reaper.start()
+        journal.start()
         uploadWatch.start()
     }
 
     package func stop() async {
         await uploadWatch.stop()
         await reaper.stop()
+        await journal.stop()
         await catalog.close()
     }
 

@@ -113,7 +113,19 @@ final class Reaper: Sendable {
             try await catalog.advanceDeletion(deletion, to: last)
         }
         try await delete(try await uncommitted(deletion), from: url)
+        try await deleteJournal(deletion, from: url)
         try await catalog.finishDeletion(deletion)
+    }
+
+    /// Old records of the video's journal, but not those that say that it is deleted.
+    private func deleteJournal(_ deletion: Deletion, from url: String) async throws {
+        for (stream, sequences) in try await catalog.journalRemains(of: deletion) {
+            for start in stride(from: sequences.lowerBound, to: sequences.upperBound, by: Self.batchSize) {
+                let batch = start..<min(start + Self.batchSize, sequences.upperBound)
+                let chunks = batch.map { ChunkID(video: deletion.video, stream: stream, sequence: $0) }
+                try await delete(chunks, from: url)
+            }
+        }
     }
 
     /// Chunks that may be there without the catalog knowing.

@@ -23,6 +23,13 @@ package struct CreateVideoRequest: Codable, Sendable {
     }
 }
 
+/// `PATCH /video/{video_id}`
+package struct UpdateVideoRequest: Codable, Sendable {
+    package let title: String
+
+    package init(title: String) { self.title = title }
+}
+
 package struct GroupMember: Codable, Sendable, Hashable {
     package let nodeId: NodeID
     package let nodeUrl: String

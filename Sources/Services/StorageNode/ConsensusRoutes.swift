@@ -58,8 +58,8 @@ struct ConsensusRoutes: Sendable {
     private func list(after cursor: ListingCursor?, limit: Int) async throws -> AcceptorListing {
         let page = try await store.acceptorPage(after: cursor, limit: limit)
         return AcceptorListing(
-            nodeId: nodeID, nodeUrl: service.announcedURL, version: Version.current, chunkCount: store.chunkCount,
-            entries: page.entries.map { AcceptorListing.Entry($0.id, $0.view) },
+            nodeId: nodeID, acceptorId: store.acceptorID, nodeUrl: service.announcedURL, version: Version.current,
+            chunkCount: store.chunkCount, entries: page.entries.map { AcceptorListing.Entry($0.id, $0.view) },
             unreadableCount: page.unreadableCount, next: page.next?.description)
     }
 

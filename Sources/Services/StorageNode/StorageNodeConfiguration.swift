@@ -16,6 +16,10 @@ package struct StorageNodeConfiguration: Sendable {
     package var superblockBytesMax: Int
     /// `MAX_CHUNK_SIZE`
     package var chunkBytesMax: Int
+    /// `COMPACTION_LIVE_PERCENT`: a superblock of which less is needed is emptied and removed.
+    package var compactionLivePercent: Int
+    /// `COMPACTION_BYTES_PER_SEC`
+    package var compactionBytesPerSecond: Int
     /// `DISK_WARNING_PERCENT`: from here on, `/health` warns.
     package var diskWarningPercent: Double
     /// `DISK_CRITICAL_PERCENT`: beyond it, writes are refused.
@@ -38,6 +42,9 @@ package struct StorageNodeConfiguration: Sendable {
         superblockBytesMax = try Self.superblockBytesMax(settings)
         chunkBytesMax = try settings.integer(
             "MAX_CHUNK_SIZE", default: 2 * ByteCount.mebibyte, in: 1...64 * ByteCount.mebibyte)
+        compactionLivePercent = try settings.integer("COMPACTION_LIVE_PERCENT", default: 50, in: 1...90)
+        compactionBytesPerSecond = try settings.integer(
+            "COMPACTION_BYTES_PER_SEC", default: 64 * ByteCount.mebibyte, in: 1...64 * ByteCount.gibibyte)
         diskWarningPercent = try settings.number("DISK_WARNING_PERCENT", default: 85, in: 0...100)
         diskCriticalPercent = try settings.number("DISK_CRITICAL_PERCENT", default: 95, in: 0...100)
     }

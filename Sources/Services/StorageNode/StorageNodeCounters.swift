@@ -30,5 +30,38 @@ struct StorageNodeCounters: Sendable {
         metrics.counter("vstack_storage_fsyncs_total", "Synchronizations of the disk.") {
             store.statistics.synchronizations
         }
+        addUpkeep(metrics, store)
+    }
+
+    /// Compaction, the index and checkpoints.
+    private func addUpkeep(_ metrics: Metrics, _ store: ChunkStore) {
+        metrics.gauge("vstack_storage_index_bytes", "Memory that the index takes.") {
+            Double(store.statistics.indexBytes)
+        }
+        metrics.gauge("vstack_storage_superblocks", "Files of the log.") { Double(store.statistics.superblockCount) }
+        metrics.gauge("vstack_storage_lost_superblocks", "Files of the log that are missing.") {
+            Double(store.statistics.lostSuperblocks)
+        }
+        metrics.gauge("vstack_storage_live_bytes", "Bytes of the log that are needed.") {
+            Double(store.statistics.liveBytes)
+        }
+        metrics.gauge("vstack_storage_dead_bytes", "Bytes of the log that compaction may give back.") {
+            Double(store.statistics.deadBytes)
+        }
+        metrics.counter("vstack_storage_compactions_total", "Superblocks that were emptied and removed.") {
+            store.statistics.compactions
+        }
+        metrics.counter("vstack_storage_compaction_moved_bytes_total", "Bytes that compaction copied.") {
+            store.statistics.compactionBytesMoved
+        }
+        metrics.gauge("vstack_storage_checkpoint_timestamp_seconds", "When the last checkpoint was written.") {
+            store.statistics.checkpointedAt.map { Double($0.nanoseconds) / 1e9 } ?? 0
+        }
+        metrics.gauge("vstack_storage_opening_seconds", "How long opening the store took.") {
+            store.statistics.openingSeconds
+        }
+        metrics.gauge("vstack_storage_opened_by_scan", "1 when opening had to read the whole log.") {
+            store.statistics.openingMode == .scan ? 1 : 0
+        }
     }
 }

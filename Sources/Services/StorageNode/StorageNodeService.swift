@@ -22,7 +22,7 @@ package final class StorageNodeService: Service {
     private let ownURL = Locked("")
     private let log = Logger("storage-node")
 
-    /// Opens the store in the configuration's data directory; reads its whole log.
+    /// Opens the store in the configuration's data directory.
     /// - Throws: ``ChunkStoreError`` when the directory is in use or its store cannot be read.
     package convenience init(configuration: StorageNodeConfiguration, http: HTTPClient) throws {
         let registry = configuration.metadataURL.map { MetadataClient($0, http: http) }
@@ -30,14 +30,19 @@ package final class StorageNodeService: Service {
             configuration: configuration, registry: registry, disk: DiskUsage(directory: configuration.dataDirectory))
     }
 
-    init(configuration: StorageNodeConfiguration, registry: (any NodeRegistry)?, disk: DiskUsage) throws {
+    init(
+        configuration: StorageNodeConfiguration, registry: (any NodeRegistry)?, disk: DiskUsage,
+        fileSystem: any FileSystem = LinuxFileSystem()
+    ) throws {
         var options = ChunkStore.Options()
         options.superblockBytesMax = configuration.superblockBytesMax
         options.chunkBytesMax = configuration.chunkBytesMax
+        options.compactionLivePercent = configuration.compactionLivePercent
+        options.compactionBytesPerSecond = configuration.compactionBytesPerSecond
         self.configuration = configuration
         self.registry = registry
         self.disk = disk
-        store = try ChunkStore(directory: configuration.dataDirectory, options: options)
+        store = try ChunkStore(directory: configuration.dataDirectory, options: options, fileSystem: fileSystem)
         counters = StorageNodeCounters(metrics, store: store, disk: disk)
         reportOpening()
     }
@@ -94,7 +99,13 @@ package final class StorageNodeService: Service {
         let statistics = store.statistics
         log.info(
             "the chunk store is open",
-            ["chunks": "\(statistics.chunkCount)", "superblocks": "\(statistics.superblockCount)"])
+            [
+                "chunks": "\(statistics.chunkCount)", "superblocks": "\(statistics.superblockCount)",
+                "from": "\(statistics.openingMode)", "seconds": "\(statistics.openingSeconds)",
+            ])
+        if statistics.lostSuperblocks > 0 {
+            log.error("superblocks are missing", ["count": "\(statistics.lostSuperblocks)"])
+        }
         if statistics.tornRecords > 0 {
             log.info("unfinished writes were cleared away", ["count": "\(statistics.tornRecords)"])
         }

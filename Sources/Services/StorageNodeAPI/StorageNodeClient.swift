@@ -19,21 +19,23 @@ package struct StorageNodeClient: Sendable {
     /// safe.
     /// - Throws: ``HTTPClientError``; status 409 when the node holds other bytes or another value under that id.
     package func store(_ id: ChunkID, _ bytes: [UInt8], ballot: Ballot, value: ChunkValue) async throws {
-        var request = ClientRequest(.put, "\(baseURL)/chunk/\(id)", body: .bytes(bytes))
-        request.headers[StorageNodeHeader.checksum] = value.checksum.hex
+        var request = put(id, bytes, value.checksum)
         request.headers[StorageNodeHeader.ballot] = ballot.description
         request.headers[StorageNodeHeader.value] = Data(try value.encoded()).base64EncodedString()
-        request.headers["Content-Type"] = "application/octet-stream"
         try await http.send(request).requireSuccess()
     }
 
-    /// Stores the bytes alone: the metadata service proposes a value for them when they are committed.
+    /// Stores the bytes alone: what they are is agreed on afterwards.
     /// - Throws: ``HTTPClientError``; status 409 when the node holds other bytes under that id.
     package func store(_ id: ChunkID, _ bytes: [UInt8], checksum: SHA256Digest) async throws {
+        try await http.send(put(id, bytes, checksum)).requireSuccess()
+    }
+
+    private func put(_ id: ChunkID, _ bytes: [UInt8], _ checksum: SHA256Digest) -> ClientRequest {
         var request = ClientRequest(.put, "\(baseURL)/chunk/\(id)", body: .bytes(bytes))
         request.headers[StorageNodeHeader.checksum] = checksum.hex
         request.headers["Content-Type"] = "application/octet-stream"
-        try await http.send(request).requireSuccess()
+        return request
     }
 
     /// The chunk's bytes, unverified: the caller knows the checksum they must have.

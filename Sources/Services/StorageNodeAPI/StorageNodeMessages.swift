@@ -83,6 +83,8 @@ package struct AcceptorListing: Codable, Sendable {
     }
 
     package let nodeId: NodeID
+    /// Which memory the node has; nil of one that does not say.
+    package let acceptorId: AcceptorID?
     /// Where the node says that others reach it.
     package let nodeUrl: String
     package let version: String
@@ -95,10 +97,11 @@ package struct AcceptorListing: Codable, Sendable {
     package let next: String?
 
     package init(
-        nodeId: NodeID, nodeUrl: String, version: String, chunkCount: Int, entries: [Entry], unreadableCount: Int,
-        next: String?
+        nodeId: NodeID, acceptorId: AcceptorID?, nodeUrl: String, version: String, chunkCount: Int, entries: [Entry],
+        unreadableCount: Int, next: String?
     ) {
         self.nodeId = nodeId
+        self.acceptorId = acceptorId
         self.nodeUrl = nodeUrl
         self.version = version
         self.chunkCount = chunkCount

@@ -51,12 +51,12 @@ extension ChunkStore {
     /// Reads the next ids after `cursor`, at least `limit` of them unless fewer are left. Memory is for one page. What
     /// is stored or deleted meanwhile may or may not be in it. Blocks.
     package func acceptors(after cursor: ListingCursor?, limit: Int) throws(ChunkStoreError) -> AcceptorPage {
-        let (places, isLast) = listed(after: cursor?.key, limit: limit)
+        let (places, next) = listed(after: cursor?.key, limit: limit)
         var entries: [(id: ChunkID, view: AcceptorView)] = []
         var unreadableCount = 0
         var seen: Set<ChunkID> = []
         for (entry, superblock) in places {
-            guard let id = superblock.chunkID(of: entry) else {
+            guard let id = superblock?.chunkID(of: entry) else {
                 unreadableCount += 1
                 continue
             }
@@ -69,14 +69,15 @@ extension ChunkStore {
                 unreadableCount += 1
             }
         }
-        let next = isLast ? nil : places.last.map { ListingCursor($0.entry.key) }
-        return AcceptorPage(entries: entries, unreadableCount: unreadableCount, next: next)
+        return AcceptorPage(
+            entries: entries, unreadableCount: unreadableCount, next: next.map { ListingCursor($0) })
     }
 
-    /// The records that both indexes name for the next keys, and whether these are the last.
+    /// The records that both indexes name for the next keys, each with its superblock unless that is lost, and where to
+    /// go on; nil when these are the last.
     private func listed(
         after key: IndexKey?, limit: Int
-    ) -> (places: [(entry: IndexEntry, superblock: Superblock)], isLast: Bool) {
+    ) -> (places: [(entry: IndexEntry, superblock: Superblock?)], next: IndexKey?) {
         state.withLock { state in
             let found =
                 (state.chunks.entries(after: key, limit: limit)
@@ -84,8 +85,7 @@ extension ChunkStore {
             // Both lists are complete up to the key at the limit, and beyond it perhaps not.
             let end = found.count >= limit ? found[max(limit, 1) - 1].key : nil
             let page = found.prefix { entry in end.map { entry.key <= $0 } ?? true }
-            let places = page.compactMap { entry in state.superblocks[entry.superblock].map { (entry, $0) } }
-            return (places, end == nil)
+            return (page.map { ($0, state.superblocks[$0.superblock]) }, end)
         }
     }
 }

@@ -34,6 +34,8 @@ package final class ChunkStore: Sendable {
         package var reserveBytes: Int?
         /// Whether compaction and checkpoints happen by themselves, and not only when they are called for.
         package var maintainsItself = true
+        /// How often it looks whether there is something to do.
+        package var maintenanceInterval: DispatchTimeInterval = .seconds(1)
         package var time: any TimeSource = SystemTime()
         /// Where the store's identity and the salts of its files come from. Nobody may guess them.
         package var randomBytes: @Sendable (_ count: Int) -> [UInt8] = SecureRandom.bytes
@@ -89,6 +91,7 @@ package final class ChunkStore: Sendable {
     let growth = Locked(())
     /// Held by compaction and checkpoints: one at a time.
     let maintenance: Locked<Maintenance>
+    let maintenanceThread = MaintenanceThread()
     let committer: GroupCommitter<Commit>
     let buffers: BufferPool
     /// Everything that was begun and is not settled.
@@ -131,9 +134,13 @@ package final class ChunkStore: Sendable {
         committer.start(
             name: "vstack-commit", idleDelay: options.markerDelay,
             commit: { [weak self] in self?.commit($0) }, idle: { [weak self] in self?.writeIdleMarker() })
+        startMaintenance()
     }
 
-    deinit { committer.stop() }
+    deinit {
+        maintenanceThread.stop()
+        committer.stop()
+    }
 
     package var statistics: ChunkStoreStatistics {
         state.withLock { state in
@@ -165,6 +172,7 @@ package final class ChunkStore: Sendable {
         }
         guard !wasClosed else { return }
         // A compaction under way ends at its next record.
+        maintenanceThread.stop()
         maintenance.withLock { _ in }
         options.steps?.runAll()
         underWay.wait()

@@ -80,6 +80,8 @@ package struct ChunkStoreStatistics: Hashable, Sendable {
     /// Superblocks that compaction removed since opening, and the bytes that it copied for that.
     package internal(set) var compactions = 0
     package internal(set) var compactionBytesMoved = 0
+    /// Why compaction or a checkpoint did not go on the last time; nil when all is well.
+    package internal(set) var upkeepFailure: String?
     /// When the last checkpoint was written, and its size; nil when there is none.
     package internal(set) var checkpointedAt: Timestamp?
     package internal(set) var checkpointBytes = 0
