@@ -52,11 +52,11 @@ let package = Package(
         library("CSQLite", pkgConfig: "sqlite3", apt: "libsqlite3-dev"),  // CatalogSQLite
         library("CISAL", pkgConfig: "libisal", apt: "libisal-dev"),  // Digests
         library("COpenSSL", pkgConfig: "openssl", apt: "libssl-dev"),  // Digests
-        .target(name: "CPlatform", path: "Sources/C/CPlatform"),  // Digests, Processes, HTTPServer
+        .target(name: "CPlatform", path: "Sources/C/CPlatform"),  // Base, Digests, Processes, HTTPServer
         .target(name: "CWebAssets", path: "Sources/C/CWebAssets"),  // WebAssets
 
         // Foundations
-        module("Base", in: "Base/Base"),
+        module("Base", in: "Base/Base", ["CPlatform"]),
         module("Digests", in: "Base/Digests", ["Base", "COpenSSL", "CISAL", "CPlatform"]),
         module("Processes", in: "Base/Processes", ["Base", "CPlatform"]),
 
@@ -67,7 +67,7 @@ let package = Package(
 
         // Cores
         module("ChunkPaxos", in: "Consensus/ChunkPaxos", ["Base"]),
-        module("Placement", in: "Consensus/Placement", ["Base", "Digests"]),
+        module("Placement", in: "Consensus/Placement", ["Base", "Digests", "ChunkPaxos"]),
         module("ChunkStore", in: "Storage/ChunkStore", ["Base", "Digests", "ChunkPaxos"]),
         module("Catalog", in: "Catalog/Catalog", ["Base", "ChunkPaxos", "Placement"]),
         module(
@@ -77,7 +77,9 @@ let package = Package(
         module("ConsensusSimulator", in: "Simulator/Consensus", ["Base", "ChunkPaxos"]),
 
         // Services: what others may call (…API), and the service itself.
-        module("StorageNodeAPI", in: "Services/StorageNodeAPI", ["Base", "ChunkPaxos", "HTTPTypes", "HTTPClient"]),
+        module(
+            "StorageNodeAPI", in: "Services/StorageNodeAPI",
+            ["Base", "Digests", "ChunkPaxos", "HTTPTypes", "HTTPClient"]),
         module("MetadataAPI", in: "Services/MetadataAPI", ["Base", "ChunkPaxos", "HTTPTypes", "HTTPClient"]),
         module("UploaderAPI", in: "Services/UploaderAPI", ["Base", "HTTPTypes", "HTTPClient"]),
         module(

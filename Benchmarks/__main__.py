@@ -11,12 +11,13 @@ sys.path.insert(0, str(ROOT / "Tests"))
 
 from Harness.cluster import Cluster  # noqa: E402
 
-from . import reads, writes  # noqa: E402
+from . import writes  # noqa: E402
 from .measure import Comparison, Scale  # noqa: E402
 from .nginx import Nginx  # noqa: E402
+from .reads import Reads  # noqa: E402
 from .report import keep, table  # noqa: E402
 
-CASES = ["chunk", "small", "ping", "manifest", "put", "late-put", "upload"]
+CASES = ["chunk", "single", "small", "ping", "manifest", "put", "late-put", "upload"]
 
 
 def main() -> int:
@@ -45,11 +46,10 @@ def main() -> int:
 
 def run(names: list[str], scale: Scale, folder: Path) -> list[Comparison]:
     cluster, nginx = Cluster(LOG_LEVEL="warning"), Nginx(folder)
+    reads = Reads(cluster, nginx, scale)
     cases: dict[str, Callable[[], Comparison]] = {
-        "chunk": lambda: reads.chunk(cluster, nginx, scale),
-        "small": lambda: reads.small_chunk(cluster, nginx, scale),
-        "ping": lambda: reads.ping(cluster, nginx, scale),
-        "manifest": lambda: reads.manifest(cluster, nginx, scale),
+        "chunk": reads.chunk, "single": reads.single, "small": reads.small_chunk, "ping": reads.ping,
+        "manifest": reads.manifest,
         "put": lambda: writes.put(cluster, folder, scale),
         "late-put": lambda: writes.late_put(folder, scale),
         "upload": lambda: writes.upload(cluster, folder, scale),

@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import threading
 import time
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from .measure import Sample
@@ -31,9 +32,14 @@ end
 """
 
 
-def read_load(urls: list[str], seconds: int, method: str = "GET") -> Sample:
-    """Requests a second that the server answers, `urls` in turn; fails if any answer is an error."""
-    return _wrk(urls[0], _script(urls, method), seconds, CONNECTIONS)
+def read_load(
+    urls: list[str], seconds: int, method: str = "GET", connections: int = CONNECTIONS, server: list[int] = []
+) -> Sample:
+    """Requests a second that the server answers, `urls` in turn; fails if any answer is an error.
+
+    `server` are the process ids of the server.
+    """
+    return _wrk(urls[0], _script(urls, method), seconds, connections, server)
 
 
 def small_write_load(url: str, size: int, seconds: int, prefix: str, writers: int = SMALL_WRITERS) -> Sample:
@@ -41,21 +47,36 @@ def small_write_load(url: str, size: int, seconds: int, prefix: str, writers: in
     return _wrk(url, _PUT_SCRIPT.replace("PREFIX", prefix).replace("SIZE", str(size)), seconds, writers)
 
 
-def _wrk(url: str, text: str, seconds: int, connections: int) -> Sample:
+def _wrk(url: str, text: str, seconds: int, connections: int, server: list[int] = []) -> Sample:
+    used = processor_seconds(server)
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
         script.write(text)
         script.flush()
         result = subprocess.run(
-            ["wrk", f"-t{min(2, os.cpu_count() or 1)}", f"-c{connections}", f"-d{seconds}s", "--timeout",
+            ["wrk", f"-t{min(2, os.cpu_count() or 1, connections)}", f"-c{connections}", f"-d{seconds}s", "--timeout",
              "60s", "--latency", "-s", script.name, url], capture_output=True, text=True, timeout=seconds + 60)
     output = result.stdout
     if result.returncode or "Non-2xx" in output or "Socket errors" in output:
         raise RuntimeError(f"wrk on {url}: {output}{result.stderr}")
     rate = re.search(r"^Requests/sec:\s+([\d.]+)", output, re.MULTILINE)
     p99 = re.search(r"^\s+99%\s+([\d.]+)(us|ms|s)\s*$", output, re.MULTILINE)
-    if rate is None or p99 is None:
+    count = re.search(r"^\s+(\d+) requests in ", output, re.MULTILINE)
+    if rate is None or p99 is None or count is None:
         raise RuntimeError(f"wrk's output has changed: {output}")
-    return Sample(float(rate[1]), float(p99[1]) * {"us": 0.001, "ms": 1, "s": 1000}[p99[2]])
+    used = processor_seconds(server) - used
+    return Sample(
+        float(rate[1]), float(p99[1]) * {"us": 0.001, "ms": 1, "s": 1000}[p99[2]],
+        used * 1e6 / max(int(count[1]), 1) if server else None)
+
+
+def processor_seconds(processes: list[int]) -> float:
+    """What the processes have used of the processor since they began, in user mode and in the kernel (proc(5))."""
+    ticks = 0
+    for process in processes:
+        # The name, in parentheses, may hold spaces.
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def _script(urls: list[str], method: str) -> str:

@@ -43,6 +43,9 @@ class Sample:
     value: float
     # 99th percentile of the requests' latencies, where there were requests.
     p99_milliseconds: float | None = None
+    # What the server's processes used of the processor for one request, where that was looked at. Other work on the
+    # machine moves it less than it moves the clock's figures.
+    processor_microseconds: float | None = None
 
 
 @dataclass(frozen=True)

@@ -84,6 +84,11 @@ class Nginx:
 
         wait_for("nginx to listen", 10, listens)
 
+    def workers(self) -> list[int]:
+        """Process ids of those who answer."""
+        process = self._process.pid
+        return [int(child) for child in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+
     def stop(self) -> None:
         self._process.terminate()
         self._process.wait(timeout=10)

@@ -1,14 +1,15 @@
 """Reads, beside nginx serving the same bytes."""
 
 import random
+from dataclasses import dataclass
 
 import requests
 
 from Harness.cluster import Cluster
 from Harness.videos import Clip, sample
 
-from .load import read_load
-from .measure import Comparison, Scale, compare
+from .load import CONNECTIONS, read_load
+from .measure import Comparison, Sample, Scale, compare
 from .nginx import Nginx
 
 CHUNK_BYTES = 2 * 1024 * 1024
@@ -17,45 +18,66 @@ SMALL_BYTES = 2048
 CHUNK_COUNT = 64
 
 
-def stored_on_both(cluster: Cluster, nginx: Nginx, name: str, size: int) -> tuple[str, str]:
-    """The same bytes on the first storage node and in nginx's folder: their two addresses."""
-    content = random.Random(name).randbytes(size)
-    url = f"{cluster.storage[0]}/chunk/{name}"
-    answer = requests.put(url, data=content, timeout=30)
-    answer.raise_for_status()
-    return url, nginx.add(name, content)
+@dataclass(frozen=True)
+class Reads:
+    """The system and nginx, under the same load in turns."""
 
+    cluster: Cluster
+    nginx: Nginx
+    scale: Scale
 
-def chunk(cluster: Cluster, nginx: Nginx, scale: Scale) -> Comparison:
-    pairs = [stored_on_both(cluster, nginx, f"bench-{index}", CHUNK_BYTES) for index in range(CHUNK_COUNT)]
-    ours, theirs = ([pair[side] for pair in pairs] for side in (0, 1))
-    return compare(
-        "GET a 2 MiB chunk", "nginx, sendfile", "requests/s", "≥ 1.5", scale.rounds,
-        lambda: read_load(ours, scale.load_seconds), lambda: read_load(theirs, scale.load_seconds))
+    def chunk(self) -> Comparison:
+        ours, theirs = self._chunks("bench")
+        return self._compare("GET a 2 MiB chunk", "nginx, sendfile", "≥ 1.7", ours, theirs)
 
+    def single(self) -> Comparison:
+        ours, theirs = self._chunks("single")
+        return compare(
+            "p99 of GET a 2 MiB chunk, one connection", "nginx, sendfile", "ms", "≤ 1.0", self.scale.rounds,
+            lambda: self._p99(ours, [self.cluster.process.pid]), lambda: self._p99(theirs, self.nginx.workers()))
 
-def small_chunk(cluster: Cluster, nginx: Nginx, scale: Scale) -> Comparison:
-    ours, theirs = stored_on_both(cluster, nginx, "bench-small", SMALL_BYTES)
-    return compare(
-        "GET a 2 KiB chunk", "nginx, sendfile", "requests/s", "≥ 0.9", scale.rounds,
-        lambda: read_load([ours], scale.load_seconds), lambda: read_load([theirs], scale.load_seconds))
+    def small_chunk(self) -> Comparison:
+        ours, theirs = self._stored("bench-small", SMALL_BYTES)
+        return self._compare("GET a 2 KiB chunk", "nginx, sendfile", "≥ 1.0", [ours], [theirs])
 
+    def ping(self) -> Comparison:
+        ours, theirs = f"{self.cluster.storage[0]}/ping", f"{self.nginx.url}/ping"
+        return self._compare("HEAD /ping", "nginx, the same headers", "≥ 1.0", [ours], [theirs], "HEAD")
 
-def ping(cluster: Cluster, nginx: Nginx, scale: Scale) -> Comparison:
-    return compare(
-        "HEAD /ping", "nginx, the same headers", "requests/s", "≥ 0.9", scale.rounds,
-        lambda: read_load([f"{cluster.storage[0]}/ping"], scale.load_seconds, "HEAD"),
-        lambda: read_load([f"{nginx.url}/ping"], scale.load_seconds, "HEAD"))
+    def manifest(self) -> Comparison:
+        # One chunk for every 10 s: few bytes, many chunks.
+        seconds = self.scale.manifest_video_seconds
+        film = sample(Clip(width=160, height=90, seconds=seconds, rate=5, gop=50, audio=None))
+        ours = f"{self.cluster.metadata}/manifest/{self.cluster.store(film, title='Many chunks')}"
+        answer = requests.get(ours, timeout=30)
+        answer.raise_for_status()
+        theirs = self.nginx.add("manifest.json", answer.content)
+        name = f"GET /manifest of {answer.json()['total_chunks']} chunks"
+        return self._compare(name, "nginx, the same JSON", "≥ 0.5", [ours], [theirs])
 
+    def _compare(
+        self, name: str, peer: str, wanted: str, ours: list[str], theirs: list[str], method: str = "GET"
+    ) -> Comparison:
+        return compare(
+            name, peer, "requests/s", wanted, self.scale.rounds,
+            lambda: self._load(ours, [self.cluster.process.pid], method),
+            lambda: self._load(theirs, self.nginx.workers(), method))
 
-def manifest(cluster: Cluster, nginx: Nginx, scale: Scale) -> Comparison:
-    # One chunk for every 10 s: few bytes, many chunks.
-    film = sample(Clip(width=160, height=90, seconds=scale.manifest_video_seconds, rate=5, gop=50, audio=None))
-    video = cluster.store(film, title="Many chunks")
-    ours = f"{cluster.metadata}/manifest/{video}"
-    answer = requests.get(ours, timeout=30)
-    answer.raise_for_status()
-    theirs = nginx.add("manifest.json", answer.content)
-    return compare(
-        f"GET /manifest of {answer.json()['total_chunks']} chunks", "nginx, the same JSON", "requests/s", "≥ 0.5",
-        scale.rounds, lambda: read_load([ours], scale.load_seconds), lambda: read_load([theirs], scale.load_seconds))
+    def _load(self, urls: list[str], server: list[int], method: str = "GET", connections: int = CONNECTIONS) -> Sample:
+        return read_load(urls, self.scale.load_seconds, method, connections, server)
+
+    def _p99(self, urls: list[str], server: list[int]) -> Sample:
+        load = self._load(urls, server, connections=1)
+        return Sample(load.p99_milliseconds, processor_microseconds=load.processor_microseconds)
+
+    def _chunks(self, name: str) -> tuple[list[str], list[str]]:
+        pairs = [self._stored(f"{name}-{index}", CHUNK_BYTES) for index in range(CHUNK_COUNT)]
+        return [ours for ours, _ in pairs], [theirs for _, theirs in pairs]
+
+    def _stored(self, name: str, size: int) -> tuple[str, str]:
+        """The same bytes on the first storage node and in nginx's folder: their two addresses."""
+        content = random.Random(name).randbytes(size)
+        url = f"{self.cluster.storage[0]}/chunk/{name}"
+        answer = requests.put(url, data=content, timeout=30)
+        answer.raise_for_status()
+        return url, self.nginx.add(name, content)

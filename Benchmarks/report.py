@@ -15,7 +15,8 @@ BEGIN, END = "<!-- begin generated -->", "<!-- end generated -->"
 def table(comparisons: list[Comparison], rounds: int, folder: Path) -> str:
     lines = [
         f"Measured {datetime.date.today().isoformat()} on {machine(folder)}. Medians of {rounds} alternating "
-        f"round{'s' if rounds > 1 else ''}; p99 is the requests' 99th percentile.",
+        f"round{'s' if rounds > 1 else ''}; p99 is the requests' 99th percentile, CPU what the server used of the "
+        "processor for one request.",
         "",
         "| what | V-Stack | peer | the peer's figure | ratio | wanted |",
         "| --- | ---: | --- | ---: | ---: | ---: |",
@@ -31,7 +32,10 @@ def figure(samples: list[Sample], unit: str) -> str:
     value = median(samples)
     text = f"{value:,.0f} {unit}" if value >= 100 else f"{value:.2f} {unit}"
     latencies = [Sample(sample.p99_milliseconds) for sample in samples if sample.p99_milliseconds is not None]
-    return f"{text}, p99 {median(latencies):.3g} ms" if latencies else text
+    if latencies:
+        text += f", p99 {median(latencies):.3g} ms"
+    used = [Sample(sample.processor_microseconds) for sample in samples if sample.processor_microseconds is not None]
+    return f"{text}, CPU {median(used):.3g} µs" if used else text
 
 
 def machine(folder: Path) -> str:

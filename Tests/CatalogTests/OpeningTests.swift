@@ -44,22 +44,28 @@ struct OpeningTests {
     func journalOfOldVideos() async throws {
         try await withFolder { folder in
             let path = folder + "/metadata.db"
-            let old = try CatalogSQLite(path: path, steps: Array(Schema.steps.prefix(2)))
-            try await Fixture.registerNodes(old)
             let id = VideoID()
-            try await old.write { (connection) throws(CatalogError) in
-                try connection.script("CREATE TABLE journal (video_key, revision, urgency, publication_revision)")
-                try VideoTable.insert(Fixture.video(id), connection)
-                let digest = String(repeating: "ab", count: 32)
-                try connection.script("INSERT INTO originals VALUES (1, 'f', 't', 1, x'\(digest)', 2, 2, '240p')")
-                try connection.script("DROP TABLE journal")
-            }
-            await old.close()
+            try Self.makeOld(path, id)
             let catalog = try CatalogSQLite(path: path)
             #expect(try await catalog.due(.prompt) == [id])
             #expect(try await catalog.journal(of: id)?.publication?.original.qualityLabel == "240p")
             await catalog.close()
         }
+    }
+
+    /// A catalog with one published video, as it was before there was a journal.
+    private static func makeOld(_ path: String, _ id: VideoID) throws {
+        let connection = try Connection(path: path, createsFile: true)
+        try Schema.migrate(connection, steps: Array(Schema.steps.prefix(2)))
+        let digest = String(repeating: "ab", count: 32)
+        try connection.script(
+            """
+            INSERT INTO nodes VALUES (1, 'node-1', 'http://node-1:8081', '1', 0, 0, 0, '');
+            INSERT INTO placement_groups VALUES (1, 'pg-1');
+            INSERT INTO group_members VALUES (1, 1);
+            INSERT INTO videos VALUES (1, '\(id)', 'A film', NULL, 60, 'active', NULL, 1, 7, 0, 0, 0);
+            INSERT INTO originals VALUES (1, 'f', 't', 1, x'\(digest)', 2, 2, '240p');
+            """)
     }
 
     @Test("a step that fails leaves the file as it was")

@@ -148,6 +148,7 @@ struct CompactionTests {
             for number in 0..<30 {
                 let acceptor = try store.acceptor(chunkID("c\(number)")).acceptor
                 #expect(acceptor.accepted == accepted(0, 7, "value \(number)"))
+                #expect(try store.acceptor(chunkID("c\(number)")).configuration == alone)
                 #expect(
                     acceptor.promised
                         == (number % 3 == 0 ? Ballot(round: 4, proposer: 9) : Ballot(round: 0, proposer: 7)))

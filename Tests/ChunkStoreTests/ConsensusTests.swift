@@ -136,7 +136,8 @@ struct ConsensusTests {
         _ = try await store.put(chunkID("a"), content, acceptance: accepted(0, 7, "v"))
         _ = try await store.delete(chunkID("a"))
         for _ in 0..<2 {
-            #expect(try store.acceptor(chunkID("a")) == AcceptorView(acceptor: state, chunk: nil))
+            #expect(
+                try store.acceptor(chunkID("a")) == AcceptorView(AcceptorState(configuration: alone, vote: state), nil))
             store.close()
             store = try openMemory(system)
         }
@@ -164,5 +165,94 @@ struct ConsensusTests {
         store.close()
         #expect(try openMemory(system).id == id)
         #expect(try openMemory(FaultyFileSystem()).id != id)
+    }
+
+    private func configuration(_ members: Membership.Member..., base: String? = nil) throws -> Configuration {
+        try #require(
+            Configuration(
+                version: base == nil ? 0 : 1, membership: try Membership(members), base: base.map { Array($0.utf8) }))
+    }
+
+    private func own(_ store: ChunkStore) -> Membership.Member { Membership.Member(testNode, store.acceptorID) }
+
+    private let other = Membership.Member(NodeID("node-2")!, AcceptorID(high: 9, low: 9))
+
+    @Test("the configuration is kept with the vote, and a later one takes its place, through restarts")
+    func configurations() async throws {
+        let system = FaultyFileSystem()
+        var store = try openMemory(system)
+        let first = try configuration(own(store), other)
+        let second = try configuration(other, own(store), base: "v")
+        _ = try await store.put(
+            chunkID("a"), content, acceptance: Acceptance(first, accepted(0, 7, "v")))
+        _ = try await store.ask(chunkID("b"), ChunkAcceptor.Request(first, .prepare(Ballot(round: 3, proposer: 1))))
+        #expect(try await store.ask(chunkID("a"), ChunkAcceptor.Request(second, .install)).reply == .installed)
+        for _ in 0..<2 {
+            #expect(try store.acceptor(chunkID("a")).configuration == second)
+            #expect(try store.acceptor(chunkID("a")).acceptor == Acceptor())
+            #expect(try store.acceptor(chunkID("b")).configuration == first)
+            let late = try await store.ask(chunkID("a"), ChunkAcceptor.Request(first, .read))
+            #expect(late.reply == .superseded(second))
+            store.close()
+            store = try openMemory(system)
+        }
+        let again = Acceptance(first, accepted(0, 7, "v"))
+        #expect(
+            await errorCode { _ = try await store.put(chunkID("a"), content, acceptance: again) } == .superseded(second)
+        )
+        #expect(try store.content(chunkID("a")) == content)
+    }
+
+    @Test("a message that names another disk, other nodes, or another configuration leaves nothing behind")
+    func foreign() async throws {
+        let store = try openMemory(FaultyFileSystem())
+        let mine = try configuration(own(store), other)
+        let replaced = try configuration(Membership.Member(testNode, AcceptorID(high: 1, low: 1)), other)
+        let others = try configuration(other)
+        _ = try await store.put(chunkID("known"), content, acceptance: Acceptance(mine, accepted(0, 7, "v")))
+        let records = store.statistics.synchronizations
+        for (configuration, id, word) in [
+            (replaced, "a", "replaced"), (others, "a", "node-2"),
+            (try configuration(own(store)), "known", "node-1, node-2"),
+        ] {
+            let ask = ChunkAcceptor.Request(configuration, .prepare(Ballot(round: 9, proposer: 1)))
+            let outcome = try await store.ask(chunkID(id), ask)
+            #expect(outcome.reply == .foreign && !outcome.isGranted)
+            #expect(store.foreign(chunkID(id), configuration, outcome.view).message.contains(word))
+            let acceptance = Acceptance(configuration, accepted(9, 1, "w"))
+            #expect(
+                await errorCode { _ = try await store.put(chunkID(id), content, acceptance: acceptance) } == .foreign)
+        }
+        #expect(try store.contains(chunkID("a")) == false)
+        #expect(try store.acceptor(chunkID("known")).acceptor.accepted == accepted(0, 7, "v"))
+        #expect(store.statistics.synchronizations == records)
+    }
+
+    @Test("what is agreed takes the place of other bytes, and of nothing else")
+    func replacement() async throws {
+        let system = FaultyFileSystem()
+        var store = try openMemory(system)
+        let rival: [UInt8] = [9, 8, 7, 6]
+        _ = try await store.put(chunkID("a"), rival)
+        #expect(await errorCode { _ = try await store.put(chunkID("a"), content) } == .conflict)
+        guard case .created = try await store.put(chunkID("a"), content, acceptance: accepted(0, 7, "v")) else {
+            Issue.record("the bytes are new")
+            return
+        }
+        #expect(await errorCode { _ = try await store.put(chunkID("a"), rival) } == .conflict)
+        _ = try await store.prepare(chunkID("a"), Ballot(round: 2, proposer: 1))
+        #expect(
+            await errorCode { _ = try await store.put(chunkID("a"), rival, acceptance: accepted(1, 9, "w")) } != nil)
+        for _ in 0..<2 {
+            #expect(try store.content(chunkID("a")) == content)
+            #expect(store.chunkCount == 1)
+            store.close()
+            store = try openMemory(system)
+        }
+        _ = try await store.put(chunkID("a"), rival, acceptance: accepted(2, 1, "w"))
+        store.close()
+        store = try openMemory(system)
+        #expect(try store.content(chunkID("a")) == rival)
+        #expect(try store.acceptor(chunkID("a")).acceptor.accepted == accepted(2, 1, "w"))
     }
 }

@@ -161,7 +161,10 @@ private struct CrashRun {
             case .putAccepting(let content, let ballot):
                 put(id, content, Acceptor.Accepted(ballot: ballot, value: content), store, settled)
             case .delete: store.delete(id) { settled((try? $0.get()) == true) }
-            case .prepare(let ballot): store.prepare(id, ballot) { settled((try? $0.get())?.isGranted == true) }
+            case .prepare(let ballot):
+                store.ask(id, ChunkAcceptor.Request(alone, .prepare(ballot))) {
+                    settled((try? $0.get())?.isGranted == true)
+                }
             }
         }
         done.wait()
@@ -172,7 +175,9 @@ private struct CrashRun {
         _ id: ChunkID, _ content: [UInt8], _ acceptance: Acceptor.Accepted?, _ store: ChunkStore,
         _ settled: @escaping @Sendable (Bool) -> Void
     ) {
-        let short = acceptance.map { Acceptor.Accepted(ballot: $0.ballot, value: Array($0.value.prefix(64))) }
+        let short = acceptance.map {
+            Acceptance(alone, Acceptor.Accepted(ballot: $0.ballot, value: Array($0.value.prefix(64))))
+        }
         guard let writer = try? store.write(id, acceptance: short),
             (try? content.withUnsafeBytes { try writer.append($0) }) != nil
         else { return settled(false) }

@@ -34,27 +34,31 @@ struct FormatTests {
         #expect(number(file, 60, 4) == crc(file, 0..<60))
         #expect(Array(file[4096..<4160]) == Array(file[..<64]))
 
+        // Version 0, one member: a node whose name has 6 bytes, and no identity.
+        let configuration: [UInt8] = [0, 0, 0, 0, 1, 6] + Array("node-1".utf8) + [0]
         let chunk = 8192
         #expect(Array(file[chunk..<chunk + 4]) == Array("VREC".utf8))
-        #expect(number(file, chunk + 4, 4) == crc(file, chunk + 8..<chunk + 128 + 3 + 9))
+        #expect(number(file, chunk + 4, 4) == crc(file, chunk + 8..<chunk + 128 + 3 + 9 + 13))
         #expect(Array(file[chunk + 8..<chunk + 12]) == [1, 1, 3, 0])
-        #expect(number(file, chunk + 12, 2) == 3 && number(file, chunk + 14, 2) == 9)
+        #expect(number(file, chunk + 12, 2) == 3 && number(file, chunk + 14, 2) == 9 + 13)
         #expect(number(file, chunk + 16, 4) == 100 && number(file, chunk + 20, 4) == 1)
         #expect(number(file, chunk + 24, 8) == 1 && number(file, chunk + 32, 8) == 8192)
         #expect(number(file, chunk + 48, 8) == 0xabcdef && number(file, chunk + 56, 8) == 0xabcdef)
         #expect(number(file, chunk + 64, 8) == 0)
         #expect(Array(file[chunk + 72..<chunk + 104]) == SHA256.digest(of: content).withUnsafeBytes(Array.init))
         #expect(number(file, chunk + 104, 4) == crc(content, 0..<100))
+        #expect(number(file, chunk + 108, 4) == 13)
         #expect(number(file, chunk + 112, 8) == number(file, 40, 8) && number(file, chunk + 120, 8) == 8192)
         #expect(Array(file[chunk + 128..<chunk + 140]) == Array("abcthe value".utf8))
-        #expect(file[chunk + 140..<chunk + 192].allSatisfy { $0 == 0 })
+        #expect(Array(file[chunk + 140..<chunk + 153]) == configuration)
+        #expect(file[chunk + 153..<chunk + 192].allSatisfy { $0 == 0 })
         #expect(Array(file[chunk + 192..<chunk + 292]) == content)
         #expect(file[chunk + 292..<chunk + 320].allSatisfy { $0 == 0 })
 
         let tombstone = chunk + 320
         #expect(file[tombstone + 9] == 2 && file[tombstone + 10] == 3)
         #expect(number(file, tombstone + 24, 8) == 2 && number(file, tombstone + 32, 8) == UInt64(tombstone))
-        #expect(Array(file[tombstone + 128..<tombstone + 140]) == Array("abcthe value".utf8))
+        #expect(Array(file[tombstone + 128..<tombstone + 153]) == Array("abcthe value".utf8) + configuration)
 
         let marker = tombstone + 192
         #expect(file[marker + 9] == 4 && number(file, marker + 16, 4) == 0)

@@ -1,5 +1,6 @@
 import Base
 import Dispatch
+import SimulatedDisk
 import Testing
 
 @testable import ChunkStore

@@ -32,6 +32,7 @@ extension ChunkStore.Options {
         options.maintainsItself = false
         options.compactionBytesMin = 4096
         options.reserveBytes = 0
+        options.node = testNode
         return options
     }
 
@@ -84,6 +85,35 @@ func errorCode(_ body: () async throws -> Void) async -> ChunkStoreError.Code? {
         return nil
     } catch {
         return (error as? ChunkStoreError)?.code
+    }
+}
+
+let testNode = NodeID("node-1")!
+
+/// One acceptor, whichever disk the node has.
+let alone: Configuration = {
+    guard let membership = try? Membership([Membership.Member(testNode)]) else { fatalError() }
+    return Configuration(initial: membership)
+}()
+
+// Messages in the one configuration that most tests need.
+extension ChunkStore {
+    func prepare(_ id: ChunkID, _ ballot: Ballot) async throws(ChunkStoreError) -> AcceptorOutcome {
+        try await ask(id, ChunkAcceptor.Request(alone, .prepare(ballot)))
+    }
+
+    func put(
+        _ id: ChunkID, _ bytes: [UInt8], acceptance: Acceptor.Accepted?
+    ) async throws(ChunkStoreError) -> PutOutcome {
+        try await put(id, bytes, acceptance: acceptance.map { Acceptance(alone, $0) })
+    }
+
+    func accept(
+        _ id: ChunkID, _ accepted: Acceptor.Accepted, checksum: SHA256Digest, sizeBytes: Int
+    ) async throws(ChunkStoreError) -> AcceptorOutcome {
+        try await ask(
+            id, ChunkAcceptor.Request(alone, .accept(accepted.ballot, value: accepted.value)),
+            holding: BytesClaim(checksum: checksum, sizeBytes: sizeBytes))
     }
 }
 

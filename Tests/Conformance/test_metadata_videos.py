@@ -254,6 +254,8 @@ def test_external_urls(separate_cluster, sample_video):
     """EXTERNAL_URL_MAP rewrites the nodes' addresses in manifests, unless that is turned off."""
     cluster = separate_cluster()
     video = cluster.store(sample_video())
+    # Nothing of the upload is left to do when the service is killed.
+    cluster.assert_nothing_temporary()
     service = cluster.processes["metadata"]
     service.settings["EXTERNAL_URL_MAP"] = ",".join(
         f"{url}=https://cdn.example.com/{index}" for index, url in enumerate(cluster.storage))

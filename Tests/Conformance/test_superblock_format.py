@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import json
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import requests
 from Harness import superblocks
 from Harness.daemon import Daemon, wait_for
 from Harness.ports import STORAGE, PortBlock
+from Harness.uploader import canonical
 
 VIDEO = "550e8400-e29b-41d4-a716-446655440000"
 
@@ -39,11 +39,11 @@ class Node:
         except requests.ConnectionError:
             return False
 
-    def put(self, name: str, content: bytes, ballot: str | None = None) -> int:
+    def put(self, name: str, content: bytes, accepting: bool = False) -> int:
         headers = {}
-        if ballot:
-            value = base64.b64encode(json.dumps(chunk_value(content)).encode()).decode()
-            headers = {"X-Paxos-Ballot": ballot, "X-Paxos-Value": value}
+        if accepting:
+            value = base64.b64encode(canonical(chunk_value(content))).decode()
+            headers = {"X-Paxos-Ballot": "0.a", "X-Paxos-Value": value}
         return requests.put(f"{self.url}/chunk/{name}", data=content, headers=headers, timeout=60).status_code
 
     def delete(self, name: str) -> int:
@@ -53,10 +53,13 @@ class Node:
         answer = requests.get(f"{self.url}/chunk/{name}", timeout=60)
         return answer.content if answer.status_code == 200 else None
 
-    def paxos(self, name: str, phase: str, body: dict) -> dict:
+    def paxos(self, name: str, phase: str, **body: object) -> bool:
+        """Whether it is granted."""
+        members = [{"node_id": "n1"}]
+        body["configuration"] = {"version": 0, "members": members}
         answer = requests.post(f"{self.url}/paxos/{name}/{phase}", json=body, timeout=60)
         assert answer.status_code == 200, answer.text
-        return answer.json()
+        return answer.json()["granted"]
 
     def listing(self) -> list[dict]:
         answer = requests.get(f"{self.url}/paxos?limit=2000", timeout=60)
@@ -78,7 +81,7 @@ def node(role: Callable[..., Daemon], tmp_path: Path) -> Iterator[Node]:
     port, folder = STORAGE[0] + block.offset, tmp_path / "data"
     try:
         daemon = role(
-            "storage", PORT=port, DATA_DIR=folder, METADATA_SERVICE_URL="", MAX_CHUNK_SIZE=65536,
+            "storage", NODE_ID="n1", PORT=port, DATA_DIR=folder, METADATA_SERVICE_URL="", MAX_CHUNK_SIZE=65536,
             MAX_SUPERBLOCK_SIZE=200_000)
         node = Node(daemon, f"http://127.0.0.1:{port}", folder)
         node.wait()
@@ -90,6 +93,8 @@ def node(role: Callable[..., Daemon], tmp_path: Path) -> Iterator[Node]:
 def fill(node: Node, chance: random.Random) -> dict[str, bytes]:
     """Stores, replaces and deletes; what must be there in the end."""
     held: dict[str, bytes] = {}
+    # Ballot 0 is for those of whom the acceptor knows nothing yet.
+    touched: set[str] = set()
     for step in range(120):
         name = f"chunk-{chance.randrange(25)}"
         if name in held and chance.random() < 0.6:
@@ -97,11 +102,16 @@ def fill(node: Node, chance: random.Random) -> dict[str, bytes]:
             del held[name]
         elif name not in held:
             content = chance.randbytes(chance.choice([1, 63, 64, 65, 1000, 4096, 20_000, 65_536]))
-            # Whoever proposes later has the higher round: then nothing that was accepted before stands in the way.
-            assert node.put(name, content, f"{step + 1}.a" if chance.random() < 0.4 else None) == 201
+            assert node.put(name, content, accepting=name not in touched) == 201
             held[name] = content
+            if name in touched and chance.random() < 0.5:
+                # Whoever proposes later has the higher round: nothing that was accepted before stands in the way.
+                assert node.paxos(name, "accept", ballot=f"{step + 1}.a", value=chunk_value(content))
+        touched.add(name)
         if chance.random() < 0.2:
-            assert node.paxos(f"chunk-{chance.randrange(30)}", "prepare", {"ballot": f"{step + 1}.b"})["node_id"]
+            promised = f"chunk-{chance.randrange(30)}"
+            assert node.paxos(promised, "prepare", ballot=f"{step + 1}.b")
+            touched.add(promised)
     return held
 
 
@@ -116,6 +126,9 @@ def assert_same(node: Node, held: dict[str, bytes], listing: list[dict]) -> supe
         assert (str(state.promised) if state and state.promised else None) == entry.get("promised_ballot")
         assert (str(state.accepted) if state and state.accepted else None) == entry.get("accepted_ballot")
         assert (state.value.decode() if state and state.accepted else None) == entry.get("accepted_value")
+        if state:
+            assert state.configuration and state.configuration.version == 0 and state.configuration.base == b""
+            assert [node for node, _ in state.configuration.members] == ["n1"]
     assert read.acceptors.keys() <= {entry["chunk_id"] for entry in listing}
     return read
 

@@ -10,6 +10,12 @@ import SimulatedDisk
 enum FuzzedStore {
     private static let salt: UInt64 = 0x5a17
     private static let identity = StoreID(bytes: (0..<16).map { $0 })
+    private static let node = NodeID("node")
+    /// The store's acceptor is the only one of every chunk.
+    private static let alone: Configuration = {
+        guard let node, let membership = try? Membership([Membership.Member(node)]) else { fatalError("not a node") }
+        return Configuration(initial: membership)
+    }()
     private static let place = RecordPlace(superblock: 1, salt: salt, offset: SuperblockHeader.recordsOffset)
 
     /// A head that decodes can be encoded again, and says the same then.
@@ -25,7 +31,10 @@ enum FuzzedStore {
             precondition(header.payloadOffset % RecordHeader.alignment == 0)
             let metadata = header.metadata(in: head)
             precondition(metadata.count == header.metadataLength)
-            _ = header.acceptor(metadata: metadata)
+            if let configuration = header.acceptorState(metadata: metadata).configuration {
+                let bytes = ConfigurationBytes.encode(configuration)
+                precondition(ConfigurationBytes.decode(bytes[...]) == configuration, "a configuration stays the same")
+            }
             var again = Array(head)
             again.withUnsafeMutableBytes { header.encode(into: $0) }
             again.withUnsafeBytes { decoded in
@@ -67,9 +76,12 @@ enum FuzzedStore {
         guard let store = openStore(disk) else { fatalError("an empty superblock can be opened") }
         for number in 0..<4 {
             let value = Acceptor.Accepted(ballot: Ballot(round: 0, proposer: 1), value: [1, 2, 3])
-            put(store, "chunk-\(number)", [UInt8](repeating: UInt8(number), count: 100), number == 0 ? value : nil)
+            let acceptance = number == 0 ? Acceptance(alone, value) : nil
+            put(store, "chunk-\(number)", [UInt8](repeating: UInt8(number), count: 100), acceptance)
         }
-        if let id = ChunkID("chunk-1") { store.prepare(id, Ballot(round: 1, proposer: 1)) { _ in } }
+        if let id = ChunkID("chunk-1") {
+            store.ask(id, ChunkAcceptor.Request(alone, .prepare(Ballot(round: 1, proposer: 1)))) { _ in }
+        }
         if let id = ChunkID("chunk-2") { store.delete(id) { _ in } }
         store.close()
         let superblock = disk.contents("/store/superblocks/000001.vsb")
@@ -93,6 +105,7 @@ enum FuzzedStore {
         options.compactionBytesMin = 1024
         options.maintainsItself = false
         options.steps = StepQueue()
+        options.node = node
         return try? ChunkStore(directory: "/store", options: options, fileSystem: disk)
     }
 
@@ -103,7 +116,7 @@ enum FuzzedStore {
             guard let page = try? store.acceptors(after: cursor, limit: 100) else { break }
             for (id, _) in page.entries {
                 _ = try? store.read(id)
-                store.prepare(id, Ballot(round: 7, proposer: 7)) { _ in }
+                store.ask(id, ChunkAcceptor.Request(alone, .prepare(Ballot(round: 7, proposer: 7)))) { _ in }
             }
             if let (id, _) = page.entries.first { store.delete(id) { _ in } }
             cursor = page.next
@@ -115,7 +128,7 @@ enum FuzzedStore {
     }
 
     private static func put(
-        _ store: ChunkStore, _ name: String, _ bytes: [UInt8], _ acceptance: Acceptor.Accepted? = nil
+        _ store: ChunkStore, _ name: String, _ bytes: [UInt8], _ acceptance: Acceptance? = nil
     ) {
         guard let id = ChunkID(name), let writer = try? store.write(id, acceptance: acceptance) else { return }
         bytes.withUnsafeBytes { try? writer.append($0) }

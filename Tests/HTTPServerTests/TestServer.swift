@@ -12,6 +12,7 @@ final class TestServer: Sendable {
     let sinks = Locked<[RecordingSink]>([])
     let bytesStreamed = Locked(0)
     let piecesAsked = Locked(0)
+    let prepared: PreparedResponse
     static let region = (0..<1_000_000).map { UInt8(truncatingIfNeeded: $0 &* 31) }
 
     init(_ adjust: (inout ServerConfiguration) -> Void = { _ in }) throws {
@@ -21,6 +22,7 @@ final class TestServer: Sendable {
         let holder = Holder()
         var router = Router()
         Self.addRoutes(to: &router, holder)
+        prepared = holder.prepared
         server = try HTTPServer(
             configuration: configuration, router: router, metrics: metrics, log: Logger("test"))
         holder.test = self
@@ -36,12 +38,16 @@ final class TestServer: Sendable {
     final class Holder: @unchecked Sendable {
         // Written once before the first request; the server's own start orders the two.
         weak var test: TestServer?
+        let prepared = PreparedResponse(Response(.ok, headers: ["X-Made": "once"], body: .bytes(Array("ready".utf8))))
     }
 
     private static func addRoutes(to router: inout Router, _ holder: Holder) {
         router.add(.get, "/hello", "") { view in
             .respond(.text("hello \(view.query("name") ?? "nobody")"))
         }
+        let prepared = holder.prepared
+        router.add(.get, "/prepared", "") { _ in .prepared(prepared) }
+        router.add(.post, "/prepared", "") { _ in .prepared(prepared) }
         router.add(.get, "/fails", "") { _ in throw Failure(.conflict, "that was there already") }
         router.add(.get, "/item/{id}", "") { view in .respond(.text(view.parameters["id"])) }
         router.task(.get, "/slow", "") { request in

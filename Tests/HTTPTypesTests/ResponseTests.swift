@@ -69,6 +69,30 @@ import Testing
         #expect(headers["X-`"] == nil)
     }
 
+    @Test("header fields lie as C strings; what follows a NUL is left out, and an empty value stays")
+    func headersInC() {
+        var headers: HTTPHeaders = ["X-Long-Name-Of-A-Field": String(repeating: "v", count: 5_000), "X-Empty": ""]
+        headers.add("X-Nul", "seen\0X-Forged: 1")
+        headers.add("X-Number", -12)
+        var fields: [String] = []
+        headers.forEachCString { fields.append(String(cString: $0) + "=" + String(cString: $1)) }
+        #expect(
+            fields == [
+                "X-Long-Name-Of-A-Field=" + String(repeating: "v", count: 5_000), "X-Empty=", "X-Nul=seen",
+                "X-Number=-12",
+            ])
+        #expect(headers.map { "\($0.name)=\($0.value)" } == fields)
+        #expect(headers["x-empty"] == "")
+        #expect(HTTPHeaders().map(\.name).isEmpty)
+    }
+
+    @Test("the tag of a digest is its hex digits in quotes")
+    func digestTag() throws {
+        let digest = try #require(SHA256Digest(String(repeating: "0a", count: 32)))
+        #expect(EntityTag(digest) == EntityTag(digest.hex))
+        #expect(EntityTag(digest).header == "\"\(String(repeating: "0a", count: 32))\"")
+    }
+
     @Test("a query parameter outside its range, or no number, is refused by name")
     func integers() throws {
         let request = Request(method: .get, path: "/", queryItems: [("limit", "7"), ("offset", "-1"), ("page", "two")])

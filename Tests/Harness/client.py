@@ -101,10 +101,20 @@ class Client:
     def playlist_url(self, video: str) -> str:
         return f"{self.addresses.streaming}/stream/{video}/master.m3u8"
 
+    @staticmethod
+    def get_json(url: str) -> dict:
+        answer = requests.get(url, timeout=TIMEOUT)
+        assert answer.status_code == 200, f"{url}: {answer.status_code} {answer.text}"
+        return answer.json()
+
     def nodes(self) -> list[dict]:
         answer = requests.get(f"{self.addresses.metadata}/nodes/all", timeout=TIMEOUT)
         assert answer.status_code == 200, answer.text
         return answer.json()["nodes"]
+
+
+def sha256_bytes(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def sha256(file: Path) -> str:

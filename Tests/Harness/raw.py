@@ -29,8 +29,11 @@ def head(method: str, path: str, headers: dict[str, object]) -> bytes:
     return "\r\n".join(lines).encode() + b"\r\n\r\n"
 
 
-def read_response(connection: socket.socket) -> RawResponse | None:
-    """The next response, of which only a body with Content-Length is read; None when the peer closed instead."""
+def read_response(connection: socket.socket, has_body: bool = True) -> RawResponse | None:
+    """The next response, of which only a body with Content-Length is read; None when the peer closed instead.
+
+    That to HEAD has none, whatever its headers say.
+    """
     data = b""
     try:
         while b"\r\n\r\n" not in data:
@@ -41,7 +44,7 @@ def read_response(connection: socket.socket) -> RawResponse | None:
         top, body = data.split(b"\r\n\r\n", 1)
         lines = top.decode("latin-1").split("\r\n")
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
-        length = int(headers.get("content-length", "0"))
+        length = int(headers.get("content-length", "0")) if has_body else 0
         while len(body) < length:
             part = connection.recv(65536)
             if not part:

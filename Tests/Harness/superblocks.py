@@ -62,6 +62,7 @@ class Record:
     kind: int
     id: str
     metadata: bytes
+    configuration_length: int
     payload: bytes
     payload_crc: int
     sha256: bytes
@@ -73,6 +74,19 @@ class Record:
     @property
     def end(self) -> int:
         return self.offset + self.length
+
+    @property
+    def has_state(self) -> bool:
+        """Whether it says what its chunk's acceptor has."""
+        return self.kind in (CHUNK, TOMBSTONE, ACCEPTOR_STATE) and bool(
+            self.promised or self.accepted or self.configuration_length)
+
+    def state(self) -> "AcceptorState":
+        value_length = len(self.metadata) - self.configuration_length
+        configuration = self.metadata[value_length:]
+        return AcceptorState(
+            self.promised, self.accepted, self.metadata[:value_length],
+            Configuration.parse(configuration) if configuration else None)
 
     @property
     def is_marker(self) -> bool:
@@ -98,10 +112,36 @@ class Superblock:
 
 
 @dataclass(frozen=True)
+class Configuration:
+    """In which instance an acceptor's state is, and who decides it."""
+
+    version: int
+    members: list[tuple[str, bytes]]
+    base: bytes
+
+    @staticmethod
+    def parse(data: bytes) -> "Configuration":
+        version, count = struct.unpack_from("<IB", data)
+        position = 5
+
+        def take() -> bytes:
+            nonlocal position
+            length = data[position]
+            position += 1 + length
+            return data[position - length : position]
+
+        members = [(take().decode(), take()) for _ in range(count)]
+        if position > len(data) or any(len(identity) not in (0, 16) for _, identity in members):
+            raise Damaged("a configuration ends before its members do")
+        return Configuration(version, members, data[position:])
+
+
+@dataclass(frozen=True)
 class AcceptorState:
     promised: Ballot | None
     accepted: Ballot | None
     value: bytes
+    configuration: Configuration | None
 
 
 @dataclass
@@ -120,8 +160,8 @@ def _record(data: bytes, offset: int, number: int, salt: int) -> Record | None:
     if data[offset : offset + 4] != b"VREC" or offset + RECORD_HEADER.size > len(data):
         return None
     (_, crc, version, kind, flags, id_length, metadata_length, payload_length, superblock, sequence, durable_offset, _,
-     promised_proposer, accepted_proposer, promised_round, accepted_round, sha256, payload_crc, _, record_salt,
-     record_offset) = RECORD_HEADER.unpack_from(data, offset)
+     promised_proposer, accepted_proposer, promised_round, accepted_round, sha256, payload_crc, configuration_length,
+     record_salt, record_offset) = RECORD_HEADER.unpack_from(data, offset)
     if id_length > 64 or metadata_length > 4096:
         return None
     head_length = RECORD_HEADER.size + id_length + metadata_length
@@ -131,13 +171,15 @@ def _record(data: bytes, offset: int, number: int, salt: int) -> Record | None:
         return None
     if (superblock, record_salt, record_offset) != (number, salt, offset):
         return None
+    if configuration_length > metadata_length:
+        return None
     if version != 1:
         raise Damaged(f"superblock {number} has a record of format {version}")
     payload_start = offset + aligned(head_length)
     id_end = RECORD_HEADER.size + id_length
     return Record(
         superblock=number, offset=offset, length=length, kind=kind, id=head[RECORD_HEADER.size : id_end].decode(),
-        metadata=head[id_end:], payload=data[payload_start : payload_start + payload_length], payload_crc=payload_crc,
+        metadata=head[id_end:], configuration_length=configuration_length, payload=data[payload_start : payload_start + payload_length], payload_crc=payload_crc,
         sha256=sha256, sequence=sequence, durable_offset=durable_offset,
         promised=Ballot(promised_round, promised_proposer) if flags & PROMISED else None,
         accepted=Ballot(accepted_round, accepted_proposer) if flags & ACCEPTED else None)
@@ -207,7 +249,7 @@ def read_folder(folder: Path) -> Folder:
             damage.append(f"chunk {chunk.id} in superblock {chunk.superblock} at {chunk.offset}")
     return Folder(
         identity=identity, chunks={id: record.payload for id, record in chunks.items()},
-        acceptors={id: AcceptorState(record.promised, record.accepted, record.metadata) for id, record in states.items()},
+        acceptors={id: record.state() for id, record in states.items()},
         damage=damage, superblocks=sorted(superblocks.values(), key=lambda superblock: superblock.number))
 
 
@@ -218,6 +260,6 @@ def _newest(records: list[Record]) -> tuple[dict[str, Record], dict[str, Record]
     for record in sorted(records, key=lambda record: record.sequence):
         if record.kind in (CHUNK, TOMBSTONE):
             contents[record.id] = record
-        if record.kind in (CHUNK, TOMBSTONE, ACCEPTOR_STATE) and (record.promised or record.accepted):
+        if record.has_state:
             states[record.id] = record
     return {id: record for id, record in contents.items() if record.kind == CHUNK}, states

@@ -11,15 +11,28 @@ final class FakeCluster: AcceptorGateway {
     struct Stored: Equatable {
         let checksum: SHA256Digest
         let sizeBytes: Int
+        var bytes: [UInt8]?
+
+        init(checksum: SHA256Digest, sizeBytes: Int) { (self.checksum, self.sizeBytes) = (checksum, sizeBytes) }
+
+        init(_ bytes: [UInt8]) { (checksum, sizeBytes, self.bytes) = (SHA256.digest(of: bytes), bytes.count, bytes) }
     }
 
     struct FakeNode {
         var id: NodeID
+        var acceptorID: AcceptorID?
+        let proof = AcceptanceProof(key: [UInt8](repeating: 7, count: 32))
         var isUp = true
+        /// Reads of chunks are answered with an error.
+        var hasLostBytes = false
         var stored: [ChunkID: Stored] = [:]
-        var acceptors: [ChunkID: Acceptor] = [:]
-        /// Of those that the service itself stored.
-        var bytes: [ChunkID: [UInt8]] = [:]
+        var acceptors: [ChunkID: ChunkAcceptor] = [:]
+
+        func acceptor(_ chunk: ChunkID) -> ChunkAcceptor {
+            // Another identity remembers nothing.
+            if let known = acceptors[chunk], known.own == Membership.Member(id, acceptorID) { return known }
+            return ChunkAcceptor(own: Membership.Member(id, acceptorID))
+        }
     }
 
     private struct State {
@@ -34,8 +47,8 @@ final class FakeCluster: AcceptorGateway {
     var readCount: Int { state.withLock { $0.readCount } }
 
     /// A node that is there already stays as it is.
-    func add(_ id: NodeID, at url: String) {
-        state.withLock { $0.nodes[url] = $0.nodes[url] ?? FakeNode(id: id) }
+    func add(_ id: NodeID, _ acceptor: AcceptorID? = nil, at url: String) {
+        state.withLock { $0.nodes[url] = $0.nodes[url] ?? FakeNode(id: id, acceptorID: acceptor) }
     }
 
     func change(_ url: String, _ body: (inout FakeNode) -> Void) {
@@ -47,6 +60,8 @@ final class FakeCluster: AcceptorGateway {
         }
     }
 
+    func node(_ url: String) -> FakeNode? { state.withLock { $0.nodes[url] } }
+
     func setUp(_ url: String, _ isUp: Bool) { change(url) { $0.isUp = isUp } }
 
     func forestall(_ count: Int) { state.withLock { $0.rivalCount = count } }
@@ -57,11 +72,20 @@ final class FakeCluster: AcceptorGateway {
         for url in urls {
             change(url) { node in
                 node.stored[id] = stored
-                if let ballot = accepting?.0, let value {
-                    _ = node.acceptors[id, default: Acceptor()].onAccept(ballot, value: value)
-                }
+                guard let (ballot, chunk) = accepting, let value, let members = try? chunk.holders() else { return }
+                var acceptor = node.acceptor(id)
+                let configuration = Configuration(initial: members)
+                _ = acceptor.on(ChunkAcceptor.Request(configuration, .accept(ballot, value: value)))
+                node.acceptors[id] = acceptor
             }
         }
+    }
+
+    /// What a node answers to a PUT that it accepted.
+    func proof(_ id: ChunkID, _ ballot: Ballot, _ value: ChunkValue, at url: String) throws -> SHA256Digest? {
+        let node = state.withLock { $0.nodes[url] }
+        guard let node, let acceptor = node.acceptorID else { return nil }
+        return node.proof.make(id, ballot, value: try value.encoded(), by: acceptor)
     }
 
     func chunks(at url: String) -> Set<ChunkID> { state.withLock { Set($0.nodes[url]?.stored.keys.map { $0 } ?? []) } }
@@ -69,21 +93,27 @@ final class FakeCluster: AcceptorGateway {
     /// Those of videos, without the service's own.
     func mediaChunks(at url: String) -> Set<ChunkID> { chunks(at: url).filter { !$0.isJournal } }
 
-    func acceptor(_ id: ChunkID, at url: String) -> Acceptor? { state.withLock { $0.nodes[url]?.acceptors[id] } }
+    func acceptor(_ id: ChunkID, at url: String) -> Acceptor? { state.withLock { $0.nodes[url]?.acceptors[id]?.vote } }
 
     func read(_ chunk: ChunkID, at url: String) async throws -> AcceptorReport {
         state.withLock { $0.readCount += 1 }
         return try answer(chunk, url) { _, _ in true }
     }
 
-    func prepare(_ chunk: ChunkID, _ ballot: Ballot, at url: String) async throws -> AcceptorReport {
+    func prepare(
+        _ chunk: ChunkID, in configuration: Configuration, _ ballot: Ballot, at url: String
+    ) async throws -> AcceptorReport {
         try answer(chunk, url) { acceptor, _ in
-            if case .promised = acceptor.onPrepare(ballot) { true } else { false }
+            if case .answered(.promised) = acceptor.on(ChunkAcceptor.Request(configuration, .prepare(ballot))) {
+                true
+            } else {
+                false
+            }
         }
     }
 
     func accept(
-        _ chunk: ChunkID, _ ballot: Ballot, _ value: ChunkValue, at url: String
+        _ chunk: ChunkID, in configuration: Configuration, _ ballot: Ballot, _ value: ChunkValue, at url: String
     ) async throws -> AcceptorReport {
         let bytes = try value.encoded()
         let isForestalled = state.withLock { state in
@@ -91,51 +121,62 @@ final class FakeCluster: AcceptorGateway {
             return state.rivalCount >= 0
         }
         return try answer(chunk, url) { acceptor, stored in
-            if isForestalled { _ = acceptor.onPrepare(Ballot(round: ballot.round + 1, proposer: 1)) }
+            if isForestalled {
+                let rival = Ballot(round: ballot.round + 1, proposer: 1)
+                _ = acceptor.on(ChunkAcceptor.Request(configuration, .prepare(rival)))
+            }
             guard stored?.checksum == value.checksum else { return false }
-            return acceptor.onAccept(ballot, value: bytes) == .accepted
+            let request = ChunkAcceptor.Request(configuration, .accept(ballot, value: bytes))
+            return acceptor.on(request) == .answered(.accepted)
         }
+    }
+
+    func fetch(_ chunk: ChunkID, at url: String) async throws -> [UInt8] {
+        let node = state.withLock { $0.nodes[url] }
+        guard let node, node.isUp, !node.hasLostBytes, let bytes = node.stored[chunk]?.bytes else {
+            throw Failure(.notFound, "there are no such bytes at \(url)")
+        }
+        return bytes
     }
 
     func store(
         _ chunk: ChunkID, _ bytes: [UInt8], ballot: Ballot?, value: ChunkValue, at url: String
     ) async throws {
         let encoded = try value.encoded()
-        let new = Stored(checksum: SHA256.digest(of: bytes), sizeBytes: bytes.count)
+        let configuration = Configuration(initial: try value.holders())
+        let new = Stored(bytes)
         let report = try answer(chunk, url) { acceptor, stored in
-            guard stored == nil || stored == new, new.checksum == value.checksum else { return false }
-            return ballot.map { acceptor.onAccept($0, value: encoded) == .accepted } ?? true
+            guard new.checksum == value.checksum else { return false }
+            guard let ballot else { return stored == nil || stored?.checksum == new.checksum }
+            let request = ChunkAcceptor.Request(configuration, .accept(ballot, value: encoded))
+            return acceptor.on(request) == .answered(.accepted)
         }
         guard report.granted else { throw Failure(.conflict, "\(url) has another chunk \(chunk)") }
-        change(url) { node in
-            node.stored[chunk] = new
-            node.bytes[chunk] = bytes
-        }
+        change(url) { $0.stored[chunk] = new }
     }
 
     func delete(_ chunk: ChunkID, at url: String) async throws {
         _ = try answer(chunk, url) { _, _ in true }
         change(url) { node in
-            node.bytes[chunk] = nil
             node.stored[chunk] = nil
         }
     }
 
     private func answer(
-        _ chunk: ChunkID, _ url: String, _ ask: (inout Acceptor, Stored?) -> Bool
+        _ chunk: ChunkID, _ url: String, _ ask: (inout ChunkAcceptor, Stored?) -> Bool
     ) throws -> AcceptorReport {
         try state.withLock { state in
             guard var node = state.nodes[url], node.isUp else {
                 throw Failure(.unavailable, "\(url) refused the connection")
             }
-            var acceptor = node.acceptors[chunk] ?? Acceptor()
+            var acceptor = node.acceptor(chunk)
             let granted = ask(&acceptor, node.stored[chunk])
-            if acceptor != Acceptor() { node.acceptors[chunk] = acceptor }
+            if acceptor.configuration != nil { node.acceptors[chunk] = acceptor }
             state.nodes[url] = node
             return AcceptorReport(
-                granted: granted, nodeId: node.id, promisedBallot: acceptor.promised,
-                acceptedBallot: acceptor.accepted?.ballot,
-                acceptedValue: try acceptor.accepted.map { try ChunkValue(encoded: $0.value) },
+                granted: granted, nodeId: node.id, acceptorId: node.acceptorID, configuration: acceptor.configuration,
+                promisedBallot: acceptor.vote.promised, acceptedBallot: acceptor.vote.accepted?.ballot,
+                acceptedValue: try acceptor.vote.accepted.map { try ChunkValue(encoded: $0.value) },
                 storedChecksum: node.stored[chunk]?.checksum, storedSizeBytes: node.stored[chunk]?.sizeBytes)
         }
     }
@@ -160,27 +201,22 @@ extension FakeCluster: NodeListing {
                 .filter { after == nil || $0.place > after ?? "" }
             let page = ids.prefix(min(limit, Self.pageMax))
             return AcceptorListing(
-                nodeId: node.id, acceptorId: nil, nodeUrl: url, version: "1.0.0", chunkCount: node.stored.count,
+                nodeId: node.id, acceptorId: node.acceptorID, nodeUrl: url, version: "1.0.0", chunkCount: node.stored.count,
                 entries: page.map { node.entry($0.id) }, unreadableCount: 0,
                 next: page.count < ids.count ? page.last?.place : nil)
         }
     }
 
     func bytes(of chunk: ChunkID, at url: String) async throws -> [UInt8] {
-        try state.withLock { state in
-            guard let node = state.nodes[url], node.isUp, let bytes = node.bytes[chunk] else {
-                throw Failure(.notFound, "\(url) has no chunk \(chunk)")
-            }
-            return bytes
-        }
+        try await fetch(chunk, at: url)
     }
 }
 
 extension FakeCluster.FakeNode {
     fileprivate func entry(_ id: ChunkID) -> AcceptorListing.Entry {
-        let accepted = acceptors[id]?.accepted
+        let accepted = acceptors[id]?.vote.accepted
         return AcceptorListing.Entry(
-            chunkId: id, promisedBallot: acceptors[id]?.promised, acceptedBallot: accepted?.ballot,
+            chunkId: id, promisedBallot: acceptors[id]?.vote.promised, acceptedBallot: accepted?.ballot,
             acceptedValue: accepted.map { String(decoding: $0.value, as: UTF8.self) },
             storedChecksum: stored[id]?.checksum, storedSizeBytes: stored[id]?.sizeBytes)
     }

@@ -91,15 +91,39 @@ final class Harness: Sendable {
         await next.service.stop()
     }
 
+    /// Another service beside this one, over the same catalog and nodes.
+    func beside(_ body: (Harness) async throws -> Void) async throws {
+        let other = try Harness(
+            folder: folder, cluster: cluster, clock: clock, environment: [:], patience: .seconds(60))
+        do {
+            try await body(other)
+        } catch {
+            await other.service.stop()
+            throw error
+        }
+        await other.service.stop()
+    }
+
     static func url(_ number: Int) -> String { "http://node-\(number + 1):8081" }
 
     func register(_ number: Int) async throws {
         let id = try #require(NodeID("node-\(number + 1)"))
-        cluster.add(id, at: Self.url(number))
+        cluster.add(id, Self.acceptor(number), at: Self.url(number))
+        try await register(number, Self.acceptor(number))
+    }
+
+    /// The node registers, again or for the first time, with that disk.
+    func register(_ number: Int, _ acceptor: AcceptorID?) async throws {
+        let id = try #require(NodeID("node-\(number + 1)"))
         let answer = try await call(
-            .post, "/nodes/register", RegisterNodeRequest(nodeUrl: Self.url(number), nodeId: id, version: nil))
+            .post, "/nodes/register",
+            RegisterNodeRequest(
+                nodeUrl: Self.url(number), nodeId: id, version: nil, acceptorId: acceptor,
+                proofKey: ProofKey([UInt8](repeating: 7, count: 32))))
         #expect(answer.status == 200)
     }
+
+    static func acceptor(_ number: Int) -> AcceptorID { AcceptorID(high: 0xacce, low: UInt64(number)) }
 
     func call(_ method: HTTPMethod, _ target: String, _ body: some Encodable) async throws -> Answer {
         try await call(method, target, bytes: try JSON.encode(body))
@@ -123,6 +147,7 @@ final class Harness: Sendable {
         do {
             switch try handler(request) {
             case .respond(let response): return try Self.answer(response, isImmediate: true)
+            case .prepared(let prepared): return try Self.answer(prepared.response, isImmediate: true)
             case .task(let task): return try Self.answer(try await task())
             case .body(let limit, let task):
                 #expect(bytes.count <= limit)
@@ -166,6 +191,12 @@ struct Upload: Sendable {
         created = try await harness.call(.post, "/video", CreateVideoRequest(title: title)).decoded()
     }
 
+    /// The same upload, as another service sees it.
+    init(_ harness: Harness, _ created: CreateVideoResponse) {
+        self.harness = harness
+        self.created = created
+    }
+
     var id: VideoID { created.videoId }
     var urls: [String] { created.placementGroup.nodes.map(\.nodeUrl) }
 
@@ -179,6 +210,7 @@ struct Upload: Sendable {
         ChunkValue(
             videoId: id, stream: stream, sequence: sequence, sizeBytes: sizeBytes, checksum: try digest(byte),
             group: created.placementGroup.id, nodes: created.placementGroup.nodes.map(\.nodeId),
+            acceptors: created.placementGroup.acceptors,
             startSec: Double(sequence) * 10, durationSec: 10)
     }
 
@@ -194,11 +226,13 @@ struct Upload: Sendable {
             accepting: (created.ballot, value))
     }
 
-    func commit(_ value: ChunkValue, urls: [String]? = nil) async throws -> Harness.Answer {
+    func commit(
+        _ value: ChunkValue, urls: [String]? = nil, ballot: Ballot? = nil, acceptances: [AcceptanceMessage]? = nil
+    ) async throws -> Harness.Answer {
         let request = CommitRequest(
             nodeUrls: urls ?? self.urls, checksum: value.checksum, sizeBytes: value.sizeBytes, videoId: id,
             sequenceNum: value.sequence, stream: value.stream, startSec: value.startSec,
-            durationSec: value.durationSec)
+            durationSec: value.durationSec, ballot: ballot, acceptances: acceptances)
         let chunk = ChunkID(video: id, stream: value.stream, sequence: value.sequence)
         return try await harness.call(.post, "/chunk/\(chunk)/commit", request)
     }

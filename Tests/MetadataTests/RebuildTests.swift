@@ -170,8 +170,10 @@ struct RebuildTests {
             let value = try upload.value(1)
             // A later proposer got as far as one acceptor.
             harness.cluster.change(upload.urls[0]) {
-                _ = $0.acceptors[upload.chunk(1)]?.onAccept(
-                    Ballot(round: 3, proposer: 5), value: (try? value.encoded()) ?? [])
+                let configuration = (try? value.holders()).map { Configuration(initial: $0) }
+                guard let configuration, let bytes = try? value.encoded() else { return }
+                _ = $0.acceptors[upload.chunk(1)]?.on(
+                    ChunkAcceptor.Request(configuration, .accept(Ballot(round: 3, proposer: 5), value: bytes)))
             }
             harness.cluster.change(upload.urls[1]) { $0.acceptors[upload.chunk(1)] = nil }
             let before = try await contents(harness.service.catalog)

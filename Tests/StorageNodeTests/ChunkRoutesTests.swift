@@ -141,8 +141,8 @@ struct ChunkRoutesTests {
             #expect(answer.headers["X-Response-Time"].flatMap(Double.init) != nil)
             #expect(answer.headers["Cache-Control"] == "no-cache")
         }
-        #expect(PingRoutes.milliseconds(.microseconds(12_034)) == "12.034")
-        #expect(PingRoutes.milliseconds(.nanoseconds(900)) == "0.000")
+        #expect(PingRoutes.milliseconds(hundredths: 1_203) == "12.03")
+        #expect(PingRoutes.milliseconds(hundredths: 4) == "0.04")
     }
 
     @Test("health is a word and its reason: warning from 85 %, critical over 95 %")

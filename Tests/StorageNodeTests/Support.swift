@@ -50,9 +50,18 @@ final class TestNode: Sendable {
         }
     }
 
+    /// What the handler says to the head of a request without a body.
+    func reply(_ method: HTTPMethod, _ path: String, headers: HTTPHeaders = [:]) throws -> Reply {
+        guard case .found(let handler, let parameters) = router.match(method, path) else {
+            return .respond(Response(.notFound))
+        }
+        return try handler(Request(method: method, path: path, parameters: parameters, headers: headers))
+    }
+
     private func answer(_ reply: Reply, _ body: [UInt8]) async throws -> Response {
         switch reply {
         case .respond(let response): return response
+        case .prepared(let prepared): return prepared.response
         case .task(let work): return try await work()
         case .body(let limit, let work):
             guard body.count <= limit else { return .detail(.contentTooLarge, "too large") }
@@ -95,8 +104,8 @@ extension Response {
     }
 }
 
-func chunkValue(_ content: [UInt8], sequence: Int = 0) -> ChunkValue {
-    guard let node = NodeID("n1"), let video = VideoID("550e8400-e29b-41d4-a716-446655440000") else { fatalError() }
+func chunkValue(_ content: [UInt8], sequence: Int = 0, node: String = "storage-node-1") -> ChunkValue {
+    guard let node = NodeID(node), let video = VideoID("550e8400-e29b-41d4-a716-446655440000") else { fatalError() }
     return ChunkValue(
         videoId: video, stream: .source, sequence: sequence, sizeBytes: content.count,
         checksum: SHA256.digest(of: content), group: "g1", nodes: [node])

@@ -25,7 +25,9 @@ private final class FakeNodes: ChunkNodes {
 
     let state = Locked(State())
 
-    func put(_ id: ChunkID, _ bytes: [UInt8], ballot: Ballot?, value: ChunkValue, on node: GroupMember) async throws {
+    func put(_ id: ChunkID, _ bytes: [UInt8], ballot: Ballot?, value: ChunkValue, on node: GroupMember) async throws
+        -> AcceptanceMessage?
+    {
         let behaviour = state.withLock { state in
             state.puts += 1
             state.values[id, default: []].insert(value)
@@ -37,6 +39,9 @@ private final class FakeNodes: ChunkNodes {
         case .refusing: throw HTTPClientError(.connection, "nobody answers at \(node.nodeUrl)")
         case .hanging: try await Task.sleep(for: .seconds(1000))
         case .conflicting: throw Failure(.conflict, "the node holds other bytes")
+        }
+        return node.acceptorId.map {
+            AcceptanceMessage(nodeId: node.nodeId, acceptorId: $0, proof: SHA256.digest(of: Array("\(id) \($0)".utf8)))
         }
     }
 
@@ -168,6 +173,24 @@ private final class FakeNodes: ChunkNodes {
                 && failure?.message.contains("node-2") == true
         }
         #expect(nodes.state.withLock { $0.commits.isEmpty })
+    }
+
+    @Test("one node that refuses, as after its disk was replaced, costs no more than one that is away")
+    func oneRefusal() async throws {
+        nodes.set(2, .conflicting)
+        try await sink().store(chunk(0))
+        let request = try #require(nodes.state.withLock { $0.commits.values.first?.first })
+        #expect(request.nodeUrls == MemoryCatalog.group.nodes.prefix(2).map(\.nodeUrl))
+    }
+
+    @Test("the commit brings along what proves each node's acceptance, under the creator's ballot")
+    func proofs() async throws {
+        try await sink().store(chunk(0))
+        let request = try #require(nodes.state.withLock { $0.commits.values.first?.first })
+        #expect(request.ballot == Ballot(round: 0, proposer: 7))
+        #expect(request.acceptances?.map(\.nodeId) == MemoryCatalog.group.nodes.map(\.nodeId))
+        let value = try #require(nodes.state.withLock { $0.values.values.first?.first })
+        #expect(value.acceptors == MemoryCatalog.group.acceptors)
     }
 
     @Test("a conflict is not tried again")

@@ -99,7 +99,9 @@ final class MemoryCatalog: UploadCatalog {
     static let group = PlacementGroupMessage(
         id: "group-1",
         nodes: (1...3).map {
-            GroupMember(nodeId: NodeID("node-\($0)")!, nodeUrl: "http://127.0.0.1:\(9000 + $0)")
+            GroupMember(
+                nodeId: NodeID("node-\($0)")!, nodeUrl: "http://127.0.0.1:\(9000 + $0)",
+                acceptorId: AcceptorID(high: 1, low: UInt64($0)))
         })
 
     func create(_ request: CreateVideoRequest) async throws -> CreateVideoResponse {

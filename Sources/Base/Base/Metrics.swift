@@ -65,41 +65,44 @@ package final class Metrics: Sendable {
     }
 }
 
-/// A number that only grows.
+/// A number that only grows. Threads on different cores add to it without waiting for each other.
 package final class Counter: Sendable {
-    private let count = Atomic<Int>(0)
+    private let count = StripedCounts(count: 1)
 
     package init() {}
 
-    package func add(_ amount: Int = 1) { count.wrappingAdd(amount, ordering: .relaxed) }
+    package func add(_ amount: Int = 1) { count.add(amount, at: 0) }
 
-    package var value: Int { count.load(ordering: .relaxed) }
+    package var value: Int { count.sum(at: 0) }
 }
 
-/// How values spread over buckets.
+/// How values spread over buckets. Threads on different cores record without waiting for each other.
 package final class Histogram: Sendable {
     private let bounds: [Double]
-    /// One a bound, and the last for what is above all of them.
-    private let buckets: [Counter]
-    private let sumMillionths = Counter()
+    /// One a bound, one for what is above all of them, and last the sum in millionths.
+    private let counts: StripedCounts
 
     package init(bounds: [Double]) {
         self.bounds = bounds
-        buckets = (0...bounds.count).map { _ in Counter() }
+        counts = StripedCounts(count: bounds.count + 2)
     }
 
     package func record(_ value: Double) {
-        buckets[bounds.firstIndex { value <= $0 } ?? bounds.count].add()
-        sumMillionths.add(Int(value * 1e6))
+        counts.add(1, at: bounds.firstIndex { value <= $0 } ?? bounds.count)
+        counts.add(Int(value * 1e6), at: bounds.count + 1)
     }
+
+    /// Values recorded.
+    package var count: Int { (0...bounds.count).reduce(0) { $0 + counts.sum(at: $1) } }
 
     fileprivate func exposition(name: String) -> String {
         var text = ""
         var count = 0
-        for (bound, bucket) in zip(bounds.map { "\($0)" } + ["+Inf"], buckets) {
-            count += bucket.value
+        for (index, bound) in (bounds.map { "\($0)" } + ["+Inf"]).enumerated() {
+            count += counts.sum(at: index)
             text += "\(name)_bucket{le=\"\(bound)\"} \(count)\n"
         }
-        return text + "\(name)_sum \(Double(sumMillionths.value) / 1e6)\n\(name)_count \(count)\n"
+        let sum = Double(counts.sum(at: bounds.count + 1)) / 1e6
+        return text + "\(name)_sum \(sum)\n\(name)_count \(count)\n"
     }
 }

@@ -38,6 +38,18 @@ package struct SHA256Digest: Hashable, Sendable {
     /// 64 lower-case hex digits.
     package var hex: String { withUnsafeBytes(Hex.string) }
 
+    /// The same in double quotes, made at once: an `ETag` header is made for every chunk that is read.
+    package var quotedHex: String {
+        withUnsafeBytes { bytes in
+            String(unsafeUninitializedCapacity: Self.byteCount * 2 + 2) { output in
+                output[0] = UInt8(ascii: "\"")
+                Hex.write(bytes, to: UnsafeMutableBufferPointer(rebasing: output[1...]))
+                output[Self.byteCount * 2 + 1] = UInt8(ascii: "\"")
+                return Self.byteCount * 2 + 2
+            }
+        }
+    }
+
     /// `sha256:` and 64 hex digits: how JSON carries it.
     package var tagged: String { "sha256:" + hex }
 
@@ -60,11 +72,16 @@ package enum Hex {
     /// Lower-case hex digits of the bytes.
     package static func string(_ bytes: UnsafeRawBufferPointer) -> String {
         String(unsafeUninitializedCapacity: bytes.count * 2) { output in
-            for (index, byte) in bytes.enumerated() {
-                output[index * 2] = digit(byte >> 4)
-                output[index * 2 + 1] = digit(byte & 15)
-            }
+            write(bytes, to: output)
             return bytes.count * 2
+        }
+    }
+
+    /// Writes two lower-case digits for every byte to the beginning of `output`.
+    package static func write(_ bytes: UnsafeRawBufferPointer, to output: UnsafeMutableBufferPointer<UInt8>) {
+        for (index, byte) in bytes.enumerated() {
+            output[index * 2] = digit(byte >> 4)
+            output[index * 2 + 1] = digit(byte & 15)
         }
     }
 

@@ -1,6 +1,9 @@
 #ifndef VSTACK_CMICROHTTPD_SHIM_H
 #define VSTACK_CMICROHTTPD_SHIM_H
+#include <arpa/inet.h>
 #include <microhttpd.h>
+#include <netinet/in.h>
+#include <stdbool.h>
 #include <sys/socket.h>
 
 // MHD_start_daemon, MHD_set_response_options and MHD_get_connection_info are variadic, which Swift cannot call: one typed
@@ -30,5 +33,18 @@ static inline size_t vstack_mhd_header_size(struct MHD_Connection *connection) {
 static inline int vstack_mhd_socket(struct MHD_Connection *connection) {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     return info == NULL ? -1 : info->connect_fd;
+}
+
+/// Whether the client is on this machine and came by the loopback interface.
+static inline bool vstack_mhd_is_local(struct MHD_Connection *connection) {
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    if (info == NULL || info->client_addr == NULL) return false;
+    if (info->client_addr->sa_family == AF_INET) {
+        const struct sockaddr_in *address = (const struct sockaddr_in *)info->client_addr;
+        return ntohl(address->sin_addr.s_addr) >> 24 == 127;
+    }
+    if (info->client_addr->sa_family != AF_INET6) return false;
+    const struct in6_addr *address = &((const struct sockaddr_in6 *)info->client_addr)->sin6_addr;
+    return IN6_IS_ADDR_LOOPBACK(address) || (IN6_IS_ADDR_V4MAPPED(address) && address->s6_addr[12] == 127);
 }
 #endif

@@ -6,6 +6,7 @@
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <string.h>
@@ -86,3 +87,5 @@ bool vstack_tcp_progress(int socket, uint64_t *received, uint64_t *acknowledged)
     *acknowledged = info.tcpi_bytes_acked;
     return true;
 }
+
+int vstack_current_core(void) { return sched_getcpu(); }

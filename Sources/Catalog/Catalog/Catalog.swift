@@ -61,7 +61,9 @@ package protocol Catalog: Sendable {
 
     func placementGroup(_ id: String) async throws(CatalogError) -> PlacementGroup?
 
-    /// Enters a node, or gives a known one its new URL and version, and counts as a heartbeat.
+    /// Enters a node, or gives a known one its new URL, version, identity and key, and counts as a heartbeat. With
+    /// another identity than before, the node's disk is another: what was recorded as being there is not shown any more
+    /// unless the disk comes back.
     func registerNode(_ node: Node) async throws(CatalogError)
 
     /// - Throws: ``CatalogError`` of code `notFound` for a node that never registered.
@@ -128,6 +130,11 @@ package protocol Catalog: Sendable {
 
     /// Notes that a majority has the record. What changed since its revision stays due.
     func noteJournal(of id: VideoID, _ write: JournalWrite) async throws(CatalogError)
+
+    // Several users
+
+    /// Watches for what other users of the same catalog change.
+    func watch() throws(CatalogError) -> any CatalogWatch
 
     /// Finishes the writes under way and lets go of the database. Later calls throw `closed`.
     func close() async

@@ -1,4 +1,5 @@
 import Base
+import ChunkPaxos
 
 /// A storage node as it was last heard of. Whether it is healthy is for the reader to derive from that.
 package struct Node: Hashable, Sendable {
@@ -8,13 +9,22 @@ package struct Node: Hashable, Sendable {
     package let version: String
     package let lastHeartbeat: Timestamp
     package let report: NodeReport
+    /// The acceptor that it is: the identity of its present disk. nil of a node that never said.
+    package let acceptor: AcceptorID?
+    /// What its proofs are checked with; a secret.
+    package let proofKey: [UInt8]?
 
-    package init(id: NodeID, url: String, version: String, lastHeartbeat: Timestamp, report: NodeReport) {
+    package init(
+        id: NodeID, url: String, version: String, lastHeartbeat: Timestamp, report: NodeReport,
+        acceptor: AcceptorID? = nil, proofKey: [UInt8]? = nil
+    ) {
         self.id = id
         self.url = url
         self.version = version
         self.lastHeartbeat = lastHeartbeat
         self.report = report
+        self.acceptor = acceptor
+        self.proofKey = proofKey
     }
 }
 

@@ -13,6 +13,7 @@ package final class CatalogSQLite: Catalog {
 
     private let writer: Writer
     private let readers: Readers
+    private let path: String
     /// Keeps away whoever would put another file in place of this one.
     private let lock: Locked<CatalogLock?>
     /// The nodes the file knew when it was opened, for a service that must know them before it answers anything.
@@ -23,6 +24,7 @@ package final class CatalogSQLite: Catalog {
     package convenience init(path: String) throws(CatalogError) { try self.init(path: path, steps: Schema.steps) }
 
     init(path: String, steps: [String]) throws(CatalogError) {
+        self.path = path
         do throws(CatalogError) {
             try Self.createFolder(of: path)
             let connection = try Connection(path: path, createsFile: true)
@@ -31,7 +33,7 @@ package final class CatalogSQLite: Catalog {
             // Looked at before anything is changed, so that the file of another program stays as it is.
             try Schema.check(connection, steps: steps)
             lock = Locked(try CatalogLock(path, .shared))
-            try connection.script("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")
+            try Self.writeAhead(connection)
             try Schema.migrate(connection, steps: steps)
             nodesWhenOpened = try NodeTable.all(connection)
             writer = Writer(connection)
@@ -51,6 +53,8 @@ package final class CatalogSQLite: Catalog {
         lock.withLock { $0 = nil }
     }
 
+    package func watch() throws(CatalogError) -> any CatalogWatch { try WatchSQLite(path: path) }
+
     func write<Value: Sendable>(
         _ body: @escaping @Sendable (Connection) throws(CatalogError) -> Value
     ) async throws(CatalogError) -> Value { try await writer.write(body) }
@@ -58,6 +62,18 @@ package final class CatalogSQLite: Catalog {
     func read<Value: Sendable>(
         _ body: @escaping @Sendable (Connection) throws(CatalogError) -> Value
     ) async throws(CatalogError) -> Value { try await readers.read(body) }
+
+    /// The change to WAL asks for the file alone and does not wait: another service may be about to do the same.
+    private static func writeAhead(_ connection: Connection) throws(CatalogError) {
+        for attempt in 1... {
+            do throws(CatalogError) {
+                return try connection.script("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")
+            } catch {
+                guard error.code == .overloaded, attempt < Connection.busyMillisecondsMax / 10 else { throw error }
+                usleep(10_000)
+            }
+        }
+    }
 
     private static func createFolder(of path: String) throws(CatalogError) {
         let folder = URL(fileURLWithPath: path).deletingLastPathComponent()

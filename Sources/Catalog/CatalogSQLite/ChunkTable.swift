@@ -27,14 +27,16 @@ enum ChunkTable {
         let filter = stream == nil ? "" : " AND c.stream = ?2"
         let values = [SQLValue(video)] + (stream.map { [SQLValue($0)] } ?? [])
         var holders: [Int64: [NodeID]] = [:]
-        let nodes = try NodeTable.idsByKey(connection)
+        let nodes = try NodeTable.presentByKey(connection)
         try connection.each(
             """
-            SELECT r.chunk_key, r.node_key FROM chunks c JOIN replicas r ON r.chunk_key = c.key
+            SELECT r.chunk_key, r.node_key, r.disk_key FROM chunks c JOIN replicas r ON r.chunk_key = c.key
             WHERE c.video_key = ?1\(filter)
             """, values
         ) { (row) throws(CatalogError) in
-            if let node = nodes[row.integer(1)] { holders[row.integer(0), default: []].append(node) }
+            if let node = nodes[row.integer(1)], node.has(row.integer(2)) {
+                holders[row.integer(0), default: []].append(node.id)
+            }
         }
         return try connection.rows(
             "SELECT \(columns) FROM chunks c WHERE c.video_key = ?1\(filter) ORDER BY c.stream, c.sequence", values
@@ -105,14 +107,24 @@ enum ChunkTable {
     private static func addReplicas(
         _ nodes: [NodeID], to key: Int64, of chunk: Chunk, in video: Int64, _ connection: Connection
     ) throws(CatalogError) {
-        var added = 0
+        var (added, moved) = (0, 0)
         for node in nodes {
+            let values = [SQLValue(key), SQLValue(try NodeTable.key(of: node, connection))]
             try connection.run(
-                "INSERT INTO replicas (chunk_key, node_key) VALUES (?, ?) ON CONFLICT DO NOTHING",
-                [SQLValue(key), SQLValue(try NodeTable.key(of: node, connection))])
+                """
+                INSERT INTO replicas (chunk_key, node_key, disk_key)
+                SELECT ?1, n.key, n.disk_key FROM nodes n WHERE n.key = ?2 ON CONFLICT DO NOTHING
+                """, values)
             added += connection.changeCount
+            if connection.changeCount > 0 { continue }
+            try connection.run(
+                """
+                UPDATE replicas SET disk_key = n.disk_key FROM nodes n
+                WHERE chunk_key = ?1 AND node_key = ?2 AND n.key = ?2 AND replicas.disk_key <> n.disk_key
+                """, values)
+            moved += connection.changeCount
         }
-        guard added > 0 else { return }
+        guard added + moved > 0 else { return }
         try connection.run(
             "UPDATE streams SET replica_count = replica_count + ?3 WHERE video_key = ?1 AND stream = ?2",
             [SQLValue(video), SQLValue(chunk.stream), SQLValue(added)])
@@ -120,8 +132,10 @@ enum ChunkTable {
 
     private static func replicas(of key: Int64, _ connection: Connection) throws(CatalogError) -> [NodeID] {
         try connection.rows(
-            "SELECT n.id FROM replicas r JOIN nodes n ON n.key = r.node_key WHERE r.chunk_key = ? ORDER BY n.id",
-            [SQLValue(key)]
+            """
+            SELECT n.id FROM replicas r JOIN nodes n ON n.key = r.node_key
+            WHERE r.chunk_key = ? AND r.disk_key IN (0, n.disk_key) ORDER BY n.id
+            """, [SQLValue(key)]
         ) { (row) throws(CatalogError) in try row.decode(0) { NodeID($0) } }
     }
 

@@ -1,18 +1,21 @@
 import CSQLite
 import Catalog
+import Foundation
 
 /// One connection to the database file, closed when it is let go of.
 ///
 /// `@unchecked Sendable`: its lock is the serial queue of whoever owns it; it is used from there only.
 final class Connection: @unchecked Sendable {
-    /// How long a statement waits for another process that holds the file, such as a backup.
-    private static let busyTimeoutMilliseconds: Int32 = 5000
+    /// How long a statement waits for another process that holds the file: another service's transaction, a backup.
+    static let busyMillisecondsMax = 5000
 
     private let handle: OpaquePointer
     /// By their SQL. All SQL is constant, so the cache is as small as this module.
     private var statements: [String: Statement] = [:]
 
-    init(path: String, createsFile: Bool) throws(CatalogError) {
+    init(
+        path: String, createsFile: Bool, busyMilliseconds: Int = Connection.busyMillisecondsMax
+    ) throws(CatalogError) {
         var handle: OpaquePointer?
         let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (createsFile ? SQLITE_OPEN_CREATE : 0)
         let result = sqlite3_open_v2(path, &handle, flags, nil)
@@ -23,13 +26,28 @@ final class Connection: @unchecked Sendable {
         }
         self.handle = handle
         sqlite3_extended_result_codes(handle, 1)
-        sqlite3_busy_timeout(handle, Self.busyTimeoutMilliseconds)
+        Self.waitWhenBusy(handle, busyMilliseconds)
+    }
+
+    /// Tries again every millisecond. SQLite's own handler waits for up to 100 in between, and would let another
+    /// service that writes all the time go first again and again.
+    private static func waitWhenBusy(_ handle: OpaquePointer, _ milliseconds: Int) {
+        sqlite3_busy_handler(
+            handle,
+            { limit, attempts in
+                guard Int(attempts) < Int(bitPattern: limit) else { return 0 }
+                usleep(1000)
+                return 1
+            }, UnsafeMutableRawPointer(bitPattern: milliseconds))
     }
 
     deinit {
         statements = [:]
         sqlite3_close_v2(handle)
     }
+
+    /// Changes whenever another connection, of this process or another, has committed.
+    func dataVersion() throws(CatalogError) -> Int64? { try row("PRAGMA data_version") { $0.integer(0) } }
 
     var isReadOnly: Bool { sqlite3_db_readonly(handle, "main") != 0 }
 

@@ -47,7 +47,7 @@ enum JournalTable {
         let members = try NodeTable.members(ofGroup: row.group, connection)
         let facts = JournalFacts(
             id: id, title: row.title, filename: row.filename, durationSec: row.durationSec, status: row.status,
-            error: row.error, group: PlacementGroup(members: members.map(\.id)), creator: row.creator,
+            error: row.error, group: try NodeTable.group(key: row.group, connection), creator: row.creator,
             createdAt: row.createdAt, viewCount: row.viewCount, streams: try extents(of: row.key, connection),
             revision: row.revision)
         let lags = try lags(of: row.key, connection)

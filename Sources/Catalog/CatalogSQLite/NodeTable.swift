@@ -1,5 +1,6 @@
 import Base
 import Catalog
+import ChunkPaxos
 import Placement
 
 /// Nodes and the placement groups they form.
@@ -16,6 +17,28 @@ enum NodeTable {
                 SQLValue(node.id), .text(node.url), .text(node.version), SQLValue(node.lastHeartbeat.nanoseconds),
                 SQLValue(node.report.diskUsagePercent), SQLValue(node.report.chunkCount), corrupt(node.report),
             ])
+        if let acceptor = node.acceptor {
+            let key = try key(of: node.id, connection)
+            try connection.run(
+                "UPDATE nodes SET disk_key = ?2 WHERE key = ?1",
+                [SQLValue(key), SQLValue(try diskKey(of: acceptor, at: key, connection))])
+        }
+        if let proofKey = node.proofKey {
+            try connection.run("UPDATE nodes SET proof_key = ?2 WHERE id = ?1", [SQLValue(node.id), .blob(proofKey)])
+        }
+    }
+
+    /// The key of a disk of the node; it is entered when it is new.
+    private static func diskKey(
+        of acceptor: AcceptorID, at node: Int64, _ connection: Connection
+    ) throws(CatalogError) -> Int64 {
+        let values = [SQLValue(node), SQLValue(acceptor)]
+        try connection.run("INSERT INTO disks (node_key, acceptor) VALUES (?, ?) ON CONFLICT DO NOTHING", values)
+        let key = try connection.row("SELECT key FROM disks WHERE node_key = ? AND acceptor = ?", values) {
+            $0.integer(0)
+        }
+        guard let key else { throw CatalogError(.database, "a disk was entered and is not there") }
+        return key
     }
 
     static func recordHeartbeat(
@@ -24,21 +47,25 @@ enum NodeTable {
         try connection.run(
             """
             UPDATE nodes SET last_heartbeat = max(last_heartbeat, ?2), disk_usage_percent = ?3, chunk_count = ?4,
-                corrupt_chunks = ?5
+                corrupt_chunks = ?5, impairment = ?6
             WHERE id = ?1
             """,
             [
                 SQLValue(id), SQLValue(time.nanoseconds), SQLValue(report.diskUsagePercent),
-                SQLValue(report.chunkCount), corrupt(report),
+                SQLValue(report.chunkCount), corrupt(report), report.isImpaired ? .text("") : .null,
             ])
         guard connection.changeCount == 1 else { throw unknown(id) }
     }
 
-    private static let columns =
-        "n.id, n.url, n.version, n.last_heartbeat, n.disk_usage_percent, n.chunk_count, n.corrupt_chunks"
+    /// Of `nodes n` and its present `disks d`.
+    private static let columns = """
+        n.id, n.url, n.version, n.last_heartbeat, n.disk_usage_percent, n.chunk_count, n.corrupt_chunks, d.acceptor,
+        n.proof_key, n.impairment
+        """
 
     static func all(_ connection: Connection) throws(CatalogError) -> [Node] {
-        try connection.rows("SELECT \(columns) FROM nodes n ORDER BY n.id", [], node)
+        try connection.rows(
+            "SELECT \(columns) FROM nodes n LEFT JOIN disks d ON d.key = n.disk_key ORDER BY n.id", [], node)
     }
 
     /// The members of a group, in order of id.
@@ -46,23 +73,34 @@ enum NodeTable {
         try connection.rows(
             """
             SELECT \(columns) FROM group_members m JOIN nodes n ON n.key = m.node_key
-            WHERE m.group_key = ? ORDER BY n.id
+            LEFT JOIN disks d ON d.key = n.disk_key WHERE m.group_key = ? ORDER BY n.id
             """, [SQLValue(key)], node)
     }
 
     private static func node(_ row: Row) throws(CatalogError) -> Node {
         let report = NodeReport(
             diskUsagePercent: row.real(4), chunkCount: row.int(5),
-            corruptChunks: row.text(6).split(separator: " ").compactMap { ChunkID($0) })
+            corruptChunks: row.text(6).split(separator: " ").compactMap { ChunkID($0) }, isImpaired: !row.isNull(9))
         return Node(
             id: try row.decode(0) { NodeID($0) }, url: row.text(1), version: row.text(2),
-            lastHeartbeat: Timestamp(nanoseconds: row.integer(3)), report: report)
+            lastHeartbeat: Timestamp(nanoseconds: row.integer(3)), report: report,
+            acceptor: row.isNull(7) ? nil : try row.decode(7) { AcceptorID($0) },
+            proofKey: row.isNull(8) ? nil : row.withBlob(8) { Array($0) })
     }
 
-    /// Ids by key, for joining in memory.
-    static func idsByKey(_ connection: Connection) throws(CatalogError) -> [Int64: NodeID] {
-        let pairs = try connection.rows("SELECT key, id FROM nodes") { (row) throws(CatalogError) in
-            (row.integer(0), try row.decode(1) { NodeID($0) })
+    /// A node and its present disk.
+    struct Present {
+        let id: NodeID
+        let disk: Int64
+
+        /// Whether what was recorded as being on that disk of the node is still there.
+        func has(_ recorded: Int64) -> Bool { recorded == 0 || recorded == disk }
+    }
+
+    /// By the node's key, for joining in memory.
+    static func presentByKey(_ connection: Connection) throws(CatalogError) -> [Int64: Present] {
+        let pairs = try connection.rows("SELECT key, id, disk_key FROM nodes") { (row) throws(CatalogError) in
+            (row.integer(0), Present(id: try row.decode(1) { NodeID($0) }, disk: row.integer(2)))
         }
         return Dictionary(pairs) { first, _ in first }
     }
@@ -79,21 +117,36 @@ enum NodeTable {
         if let key = try groupKey(group.id, connection) { return key }
         try connection.run("INSERT INTO placement_groups (id) VALUES (?)", [.text(group.id)])
         let key = connection.lastInsertedKey
-        for member in group.members {
+        for (index, member) in group.members.enumerated() {
+            let node = try self.key(of: member, connection)
+            let disk = try group.acceptors.map { (acceptors) throws(CatalogError) in
+                try diskKey(of: acceptors[index], at: node, connection)
+            }
             try connection.run(
-                "INSERT INTO group_members (group_key, node_key) VALUES (?, ?)",
-                [SQLValue(key), SQLValue(try self.key(of: member, connection))])
+                "INSERT INTO group_members (group_key, node_key, disk_key) VALUES (?, ?, ?)",
+                [SQLValue(key), SQLValue(node), SQLValue(disk ?? 0)])
         }
         return key
     }
 
     static func group(_ id: String, _ connection: Connection) throws(CatalogError) -> PlacementGroup? {
         guard let key = try groupKey(id, connection) else { return nil }
+        return try group(key: key, connection)
+    }
+
+    static func group(key: Int64, _ connection: Connection) throws(CatalogError) -> PlacementGroup {
         let members = try connection.rows(
-            "SELECT n.id FROM group_members m JOIN nodes n ON n.key = m.node_key WHERE m.group_key = ?",
-            [SQLValue(key)]
-        ) { (row) throws(CatalogError) in try row.decode(0) { NodeID($0) } }
-        return PlacementGroup(members: members)
+            """
+            SELECT n.id, d.acceptor FROM group_members m JOIN nodes n ON n.key = m.node_key
+            LEFT JOIN disks d ON d.key = m.disk_key WHERE m.group_key = ?
+            """, [SQLValue(key)]
+        ) { (row) throws(CatalogError) in
+            (try row.decode(0) { NodeID($0) }, row.isNull(1) ? nil : try row.decode(1) { AcceptorID($0) })
+        }
+        let identities = Dictionary(members.compactMap { node, acceptor in acceptor.map { (node, $0) } }) { one, _ in
+            one
+        }
+        return PlacementGroup(members: members.map(\.0), identities: identities)
     }
 
     private static func groupKey(_ id: String, _ connection: Connection) throws(CatalogError) -> Int64? {

@@ -94,10 +94,9 @@ enum RestoringTables {
             FROM videos v WHERE v.key > ?1 ORDER BY v.key LIMIT ?2
             """, [SQLValue(position), SQLValue(limit)]
         ) { (row) throws(CatalogError) in
-            let members = try NodeTable.members(ofGroup: row.integer(2), connection)
             return SeenVideo(
                 id: try row.decode(0) { VideoID($0) }, position: row.integer(1),
-                group: PlacementGroup(members: members.map(\.id)), chunkCount: row.int(3), problemCount: row.int(4))
+                group: try NodeTable.group(key: row.integer(2), connection), chunkCount: row.int(3), problemCount: row.int(4))
         }
     }
 
@@ -163,7 +162,7 @@ enum RestoringTables {
             (row) throws(CatalogError) in
             (
                 row.integer(0),
-                PlacementGroup(members: try NodeTable.members(ofGroup: row.integer(1), connection).map(\.id))
+                try NodeTable.group(key: row.integer(1), connection)
             )
         }
     }

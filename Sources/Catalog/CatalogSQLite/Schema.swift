@@ -6,7 +6,40 @@ enum Schema {
     /// "VSTK": marks a SQLite file as a catalog of ours.
     private static let applicationID = 0x5653_544b
 
-    static let steps = [tables, activity, journal]
+    static let steps = [tables, activity, journal, identities]
+
+    /// The disks that nodes had, so that what was on a former one is not taken to be on the present one: 0 is a disk of
+    /// which nothing is known. And what anybody changed, for whoever keeps something of it in memory.
+    private static let identities = """
+        CREATE TABLE disks (
+            key INTEGER PRIMARY KEY,
+            node_key INTEGER NOT NULL REFERENCES nodes (key),
+            acceptor TEXT NOT NULL,
+            UNIQUE (node_key, acceptor)
+        ) STRICT;
+        ALTER TABLE nodes ADD COLUMN disk_key INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE nodes ADD COLUMN proof_key BLOB;
+        ALTER TABLE nodes ADD COLUMN impairment TEXT;
+        ALTER TABLE group_members ADD COLUMN disk_key INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE replicas ADD COLUMN disk_key INTEGER NOT NULL DEFAULT 0;
+
+        CREATE TABLE changes (
+            number INTEGER PRIMARY KEY AUTOINCREMENT,  -- of two changes of a video, the last
+            video_id TEXT NOT NULL UNIQUE
+        ) STRICT;
+        CREATE TRIGGER video_changed AFTER UPDATE OF title, status, duration_sec ON videos BEGIN
+            DELETE FROM changes WHERE video_id = NEW.id;
+            INSERT INTO changes (video_id) VALUES (NEW.id);
+        END;
+        CREATE TRIGGER stream_begun AFTER INSERT ON streams BEGIN
+            DELETE FROM changes WHERE video_id = (SELECT id FROM videos WHERE key = NEW.video_key);
+            INSERT INTO changes (video_id) SELECT id FROM videos WHERE key = NEW.video_key;
+        END;
+        CREATE TRIGGER stream_changed AFTER UPDATE ON streams BEGIN
+            DELETE FROM changes WHERE video_id = (SELECT id FROM videos WHERE key = NEW.video_key);
+            INSERT INTO changes (video_id) SELECT id FROM videos WHERE key = NEW.video_key;
+        END;
+        """
 
     /// When an upload last gave a sign of life, and the few videos of which that is asked.
     private static let activity = """
@@ -73,6 +106,8 @@ enum Schema {
     static func migrate(_ connection: Connection, steps: [String]) throws(CatalogError) {
         for next in try check(connection, steps: steps)..<steps.count {
             try connection.transaction { () throws(CatalogError) in
+                // Another service that opens the same file may have taken the step meanwhile.
+                guard try check(connection, steps: steps) == next else { return }
                 try connection.script(steps[next])
                 try connection.script("PRAGMA application_id = \(applicationID); PRAGMA user_version = \(next + 1)")
             }

@@ -1,6 +1,7 @@
 import Base
 import Catalog
 import Dispatch
+import Foundation
 import Synchronization
 
 /// The one connection that writes, on a queue of its own.
@@ -27,10 +28,15 @@ final class Writer: Sendable {
         /// Why nothing can be written any more.
         var broken: CatalogError?
         var connection: Connection?
+        /// Changes when others have written.
+        var dataVersion: Int64?
     }
 
     /// Transactions committed so far: fewer than operations when they come together.
     let commits = Atomic<Int>(0)
+
+    /// What another service that wants to write gets in between; its own look at the lock comes every millisecond.
+    private static let courtesyMicroseconds: UInt32 = 1500
 
     private let queue = DispatchQueue(label: "catalog.writer")
     private let state: Locked<State>
@@ -101,7 +107,18 @@ final class Writer: Sendable {
                 continue
             }
             commit(group, connection)
+            letOthersWrite(connection)
         }
+    }
+
+    /// SQLite's lock goes to whoever asks first, which would always be the one that just had it.
+    private func letOthersWrite(_ connection: Connection) {
+        guard let version = try? connection.dataVersion() else { return }
+        let isShared = state.withLock { state in
+            defer { state.dataVersion = version }
+            return state.dataVersion.map { $0 != version } ?? false
+        }
+        if isShared { usleep(Self.courtesyMicroseconds) }
     }
 
     private func commit(_ group: [Operation], _ connection: Connection) {

@@ -20,8 +20,17 @@ package struct Configuration: Hashable, Sendable, Codable {
         base = nil
     }
 
-    private init(version: UInt32, membership: Membership, base: [UInt8]) {
+    /// A configuration that was kept or sent, as it was.
+    /// - Returns: nil unless version 0 has no base, and every other one has.
+    package init?(version: UInt32, membership: Membership, base: [UInt8]?) {
+        guard (version == 0) == (base == nil) else { return nil }
         self.version = version
+        self.membership = membership
+        self.base = base
+    }
+
+    private init(successorOf version: UInt32, membership: Membership, base: [UInt8]) {
+        self.version = version + 1
         self.membership = membership
         self.base = base
     }
@@ -33,7 +42,7 @@ package struct Configuration: Hashable, Sendable, Codable {
     /// - Returns: nil when there is no higher version number.
     package func successor(chosen: [UInt8], holders: Membership) -> Configuration? {
         guard version < UInt32.max else { return nil }
-        return Configuration(version: version + 1, membership: holders, base: chosen)
+        return Configuration(successorOf: version, membership: holders, base: chosen)
     }
 }
 

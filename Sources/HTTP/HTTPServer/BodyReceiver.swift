@@ -28,6 +28,9 @@ final class BodyReceiver {
         case .respond(let response):
             exchange.complete(.success(response))
             (bytesMax, mode) = (nil, .drain(task: nil))
+        case .prepared(let prepared):
+            exchange.complete(.success(prepared.response))
+            (bytesMax, mode) = (nil, .drain(task: nil))
         case .task(let task): (bytesMax, mode) = (nil, .drain(task: task))
         case .body(let limit, let handler): (bytesMax, mode) = (limit, .collect([], handler: handler))
         case .sink(let limit, let sink): (bytesMax, mode) = (limit, .sink(sink))

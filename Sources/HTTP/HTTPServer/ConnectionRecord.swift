@@ -38,11 +38,8 @@ final class ConnectionRecord: Sendable {
 
     func begin(_ exchange: Exchange) { current.withLock { $0 = exchange } }
 
-    /// The request is over.
-    func end() {
-        current.withLock { $0 = nil }
-        enter(.awaitingHead)
-    }
+    /// The request that was to be answered later is over.
+    func endExchange() { current.withLock { $0 = nil } }
 
     /// Whether a request is under way.
     var isBusy: Bool { phaseAndTurn.load(ordering: .relaxed) & 3 != Phase.awaitingHead.rawValue }
@@ -66,6 +63,11 @@ final class ConnectionRecord: Sendable {
         return Mark(
             phase: Phase(rawValue: value & 3) ?? .working, turn: value >> 2, bytes: received &+ acknowledged, time: time
         )
+    }
+
+    /// An algorithm that every kernel has and lets everybody choose; where it does not, nothing changes.
+    func choose(congestionControl name: StaticString) {
+        setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_CONGESTION, name.utf8Start, socklen_t(name.utf8CodeUnitCount))
     }
 
     /// Wakes the connection's own thread if the client has sent its last byte and nothing is left to read.

@@ -78,7 +78,7 @@ package final class HTTPServer: Sendable {
         let completed: MHD_RequestCompletedCallback = { _, _, slot, _ in
             guard let handler = slot?.pointee else { return }
             slot?.pointee = nil
-            Unmanaged<RequestHandler>.fromOpaque(handler).takeRetainedValue().completed()
+            Unmanaged<RequestHandler>.fromOpaque(handler)._withUnsafeGuaranteedRef { $0.completed() }
         }
         let notify: MHD_NotifyConnectionCallback = { context, connection, slot, event in
             HTTPServer.notify(context, connection, slot, event)
@@ -116,22 +116,23 @@ package final class HTTPServer: Sendable {
         MHD_OptionItem(option: option, value: value, ptr_value: pointer)
     }
 
-    private static let accessHandler: MHD_AccessHandlerCallback = {
-        context, connection, url, method, _, data, size, slot in
-        guard let context, let connection, let url, let method, let size, let slot else { return .NO }
+    /// `slot` is null in the first call for a request, and then names the connection's handler until it is completed.
+    private static let accessHandler: MHD_AccessHandlerCallback = { _, connection, url, method, _, data, size, slot in
+        guard let connection, let url, let method, let size, let slot else { return .NO }
         if let handler = slot.pointee {
-            let handler = Unmanaged<RequestHandler>.fromOpaque(handler).takeUnretainedValue()
-            guard size.pointee > 0 else { return handler.endOfRequest() }
-            let bytes = UnsafeRawBufferPointer(start: data, count: size.pointee)
-            size.pointee = 0
-            return handler.receive(bytes)
+            // Kept by the connection, so nothing is counted here.
+            return Unmanaged<RequestHandler>.fromOpaque(handler)._withUnsafeGuaranteedRef { handler in
+                guard size.pointee > 0 else { return handler.endOfRequest() }
+                let bytes = UnsafeRawBufferPointer(start: data, count: size.pointee)
+                size.pointee = 0
+                return handler.receive(bytes)
+            }
         }
-        guard let record = vstack_mhd_socket_context(connection) else { return .NO }
-        let handler = RequestHandler(
-            server: Unmanaged<ServerCore>.fromOpaque(context).takeUnretainedValue(), connection: connection,
-            record: Unmanaged<ConnectionRecord>.fromOpaque(record).takeUnretainedValue())
-        slot.pointee = Unmanaged.passRetained(handler).toOpaque()
-        return handler.begin(url: url, method: method)
+        guard let handler = vstack_mhd_socket_context(connection) else { return .NO }
+        slot.pointee = handler
+        return Unmanaged<RequestHandler>.fromOpaque(handler)._withUnsafeGuaranteedRef {
+            $0.begin(url: url, method: method)
+        }
     }
 
     private static func notify(
@@ -141,12 +142,15 @@ package final class HTTPServer: Sendable {
         guard let context, let connection, let slot else { return }
         let core = Unmanaged<ServerCore>.fromOpaque(context).takeUnretainedValue()
         if event == .CONNECTION_NOTIFY_STARTED {
-            let record = ConnectionRecord(descriptor: vstack_mhd_socket(connection))
-            slot.pointee = Unmanaged.passRetained(record).toOpaque()
-            core.slowClients.add(record)
-        } else if let record = slot.pointee {
+            let handler = RequestHandler(server: core, connection: connection)
+            slot.pointee = Unmanaged.passRetained(handler).toOpaque()
+            core.slowClients.add(handler.record)
+            // The system's own choice is made for networks: BBR spreads packets over time by timers, which on a way
+            // without loss or queues only costs: a third of the kernel's time for 2 MiB, see docs/decisions/006.
+            if vstack_mhd_is_local(connection) { handler.record.choose(congestionControl: "reno") }
+        } else if let handler = slot.pointee {
             slot.pointee = nil
-            core.slowClients.remove(Unmanaged<ConnectionRecord>.fromOpaque(record).takeRetainedValue())
+            core.slowClients.remove(Unmanaged<RequestHandler>.fromOpaque(handler).takeRetainedValue().record)
         }
     }
 }

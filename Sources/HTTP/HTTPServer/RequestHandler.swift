@@ -3,7 +3,8 @@ import CMicrohttpd
 import Glibc
 import HTTPTypes
 
-/// Serves one request on the connection's own thread: finds the handler, feeds it the body, sends its answer.
+/// Serves the requests of one connection, one after the other, on the connection's own thread: finds the handler, feeds
+/// it the body, sends its answer.
 ///
 /// What can be answered at once never leaves this object; only what is answered later gets an ``Exchange``.
 final class RequestHandler {
@@ -13,90 +14,116 @@ final class RequestHandler {
     /// How much more is read and dropped after an early answer, so that the client comes to read it before the reset.
     private static let lingerBytesMax = 64 * ByteCount.mebibyte
 
+    let record: ConnectionRecord
     private let server: ServerCore
     private let connection: OpaquePointer
-    private let record: ConnectionRecord
-    private let id: String
-    private let began = ServerCore.monotonicSeconds()
-    private var contentLength: Int?
-    private var hasBody = false
-    private var isHead = false
-    private var origin: String?
-    private var status = 0
-    /// The answer, where the head was enough to know it.
-    private var immediate: Response?
-    private var exchange: Exchange?
-    private var receiver: BodyReceiver?
-    /// Bytes dropped since the answer was sent early; nil while it was not.
-    private var lingered: Int?
+    private let view: ConnectionView
+    private var request = UnderWay()
 
-    init(server: ServerCore, connection: OpaquePointer, record: ConnectionRecord) {
+    /// What is known of the present request.
+    private struct UnderWay {
+        var began = 0.0
+        var contentLength: Int?
+        var hasBody = false
+        var isHead = false
+        var origin: String?
+        var status = 0
+        /// The answer, where the head was enough to know it.
+        var immediate: Response?
+        /// The same, made before.
+        var prepared: PreparedResponse?
+        var exchange: Exchange?
+        var receiver: BodyReceiver?
+        /// Bytes dropped since the answer was sent early; nil while it was not.
+        var lingered: Int?
+    }
+
+    init(server: ServerCore, connection: OpaquePointer) {
         self.server = server
         self.connection = connection
-        self.record = record
-        id = Self.requestID(of: connection) ?? server.makeRequestID()
+        record = ConnectionRecord(descriptor: vstack_mhd_socket(connection))
+        view = ConnectionView(connection, server: server)
     }
 
     /// The head is complete.
     func begin(url: UnsafePointer<CChar>, method: UnsafePointer<CChar>) -> MHD_Result {
         // The client's turn until the request is whole, whatever its method: the library waits for any body announced.
         record.enter(.receiving)
+        request.began = ServerCore.monotonicSeconds()
         do {
             guard let known = HTTPMethod(name: method) else {
                 return answerHead(
                     .detail(HTTPStatus(501), "the method \(String(cString: method).prefix(20)) is not known here"))
             }
-            var view = ConnectionView(connection: connection, method: known, url: url, id: id)
-            isHead = known == .head
-            origin = view.header("Origin").flatMap { server.allowedOrigin($0, host: view.header("Host")) }
-            if known != .get, known != .head {
-                contentLength = view.contentLength
-                hasBody = (contentLength ?? 0) > 0 || view.header("Transfer-Encoding") != nil
-            }
+            view.begin(known, url: url)
+            readHead(known)
             guard vstack_mhd_header_size(connection) <= server.configuration.headerBytesMax else {
                 let limit = ByteCount.text(server.configuration.headerBytesMax)
                 return answerHead(.detail(.headersTooLarge, "the request's header fields are larger than \(limit)"))
             }
-            try refuseOtherSites(view)
-            let reply = try server.reply(to: &view)
-            if case .respond(let response) = reply { return answerHead(response) }
-            receiver = try BodyReceiver(
-                reply, connection: connection, contentLength: contentLength, exchange: beginExchange())
-            return .YES
+            try refuseOtherSites()
+            return try take(server.reply(to: view))
         } catch {
             return answerHead(failure(error))
         }
     }
 
+    private func readHead(_ method: HTTPMethod) {
+        request.isHead = method == .head
+        if let origin = view.header("Origin") {
+            request.origin = server.allowedOrigin(origin, host: view.header("Host"))
+        }
+        guard method != .get, method != .head else { return }
+        request.contentLength = view.contentLength
+        request.hasBody = (request.contentLength ?? 0) > 0 || view.field("Transfer-Encoding") != nil
+    }
+
+    private func take(_ reply: Reply) throws -> MHD_Result {
+        switch reply {
+        case .respond(let response): return answerHead(response)
+        case .prepared(let prepared):
+            // It cannot carry what belongs to this request alone.
+            guard !request.hasBody, request.origin == nil, !server.isStopping, view.clientID == nil else {
+                return answerHead(prepared.response)
+            }
+            request.prepared = prepared
+        case .task, .body, .stream, .form, .sink:
+            request.receiver = try BodyReceiver(
+                reply, connection: connection, contentLength: request.contentLength, exchange: beginExchange())
+        }
+        return .YES
+    }
+
     /// A piece of the body.
     func receive(_ bytes: UnsafeRawBufferPointer) -> MHD_Result {
-        if let lingered {
-            self.lingered = lingered + bytes.count
+        if let lingered = request.lingered {
+            request.lingered = lingered + bytes.count
             return lingered > Self.lingerBytesMax ? .NO : .YES
         }
-        guard let receiver, let exchange else {
+        guard let receiver = request.receiver, let exchange = request.exchange else {
             // GET and HEAD have no use for a body, and an answered request none for the rest of its own.
-            return immediate == nil ? .NO : .YES
+            return request.immediate == nil && request.prepared == nil ? .NO : .YES
         }
         do { try receiver.receive(bytes) } catch {
             receiver.cancel(error)
             exchange.complete(.success(failure(error)))
         }
-        let remaining = contentLength.map { $0 - receiver.bytesReceived }
+        let remaining = request.contentLength.map { $0 - receiver.bytesReceived }
         if isTooLongToDrain(of: remaining), let response = exchange.takeResponse() { answerEarly(response) }
         return .YES
     }
 
     /// The request is complete; called again after every resume until there is an answer.
     func endOfRequest() -> MHD_Result {
-        if lingered != nil { return .NO }
-        if let immediate {
-            self.immediate = nil
+        if request.lingered != nil { return .NO }
+        if let immediate = request.immediate {
+            request.immediate = nil
             return send(immediate)
         }
-        guard let exchange else { return .NO }
-        if let receiver {
-            self.receiver = nil
+        if let prepared = request.prepared { return send(prepared) }
+        guard let exchange = request.exchange else { return .NO }
+        if let receiver = request.receiver {
+            request.receiver = nil
             record.enter(.working)
             do { try receiver.finish() } catch { exchange.complete(.success(failure(error))) }
         }
@@ -109,36 +136,41 @@ final class RequestHandler {
 
     /// The library has finished with the request, for whatever reason.
     func completed() {
-        exchange?.disconnect()
-        receiver?.cancel(Failure(.timeout, "the client left before the body was complete"))
-        receiver = nil
-        record.end()
-        server.metrics.record(status: status, seconds: ServerCore.monotonicSeconds() - began)
+        let ended = request
+        request = UnderWay()
+        view.end()
+        ended.receiver?.cancel(Failure(.timeout, "the client left before the body was complete"))
+        if let exchange = ended.exchange {
+            exchange.disconnect()
+            record.endExchange()
+        }
+        record.enter(.awaitingHead)
+        server.metrics.record(status: ended.status, seconds: ServerCore.monotonicSeconds() - ended.began)
     }
 
     /// Answers a request whose body, if it has one, nobody wants.
     private func answerHead(_ response: Response) -> MHD_Result {
         // The library closes a connection that is answered in the first callback, so this waits for the second.
-        immediate = response
-        guard hasBody else { return .YES }
+        request.immediate = response
+        guard request.hasBody else { return .YES }
         // A client that waits for leave to send its body gets the answer instead.
-        if MHD_lookup_connection_value(connection, .HEADER_KIND, "Expect") != nil {
-            immediate = nil
+        if view.field("Expect") != nil {
+            request.immediate = nil
             return send(response)
         }
-        if isTooLongToDrain(of: contentLength) { answerEarly(response) }
+        if isTooLongToDrain(of: request.contentLength) { answerEarly(response) }
         return .YES
     }
 
     /// A browser lets a page of any site send a form, or JSON called text, without asking first, and such a request may
     /// change something here. It says where the page is from; other clients say nothing.
     /// - Throws: ``Failure`` (403).
-    private func refuseOtherSites(_ view: ConnectionView) throws(Failure) {
+    private func refuseOtherSites() throws(Failure) {
         switch view.method {
         case .get, .head, .options: return
         case .put, .post, .delete, .patch: break
         }
-        guard origin == nil, let from = view.header("Origin"),
+        guard request.origin == nil, let from = view.header("Origin"),
             !["same-origin", "same-site", "none"].contains(view.header("Sec-Fetch-Site"))
         else { return }
         throw Failure(
@@ -149,54 +181,74 @@ final class RequestHandler {
     private func isTooLongToDrain(of remaining: Int?) -> Bool { (remaining ?? Int.max) > Self.drainBytesMax }
 
     private func beginExchange() -> Exchange {
-        let exchange = Exchange(id: id, connection: connection, record: record, log: server.log)
+        let exchange = Exchange(id: view.id, connection: connection, record: record, log: server.log)
         record.begin(exchange)
         // After it can be found: either the stopping server sees it, or it sees that the server waits for nothing more.
         if server.isEnding { exchange.forceEnd() }
-        self.exchange = exchange
+        request.exchange = exchange
         return exchange
     }
 
     private func failure(_ error: any Error) -> Response {
         let response = Response.failure(error)
-        if response.status.code >= 500 { server.log.error("request failed", ["error": "\(error)", "request_id": id]) }
+        if response.status.code >= 500 {
+            server.log.error("request failed", ["error": "\(error)", "request_id": view.id])
+        }
         return response
     }
 
     private func send(_ response: Response) -> MHD_Result {
-        status = response.status.code
-        guard let made = ResponseWriter.make(response, exchange: { exchange ?? beginExchange() }) else { return .NO }
-        defer { MHD_destroy_response(made) }
-        MHD_add_response_header(made, "X-Request-ID", id)
-        if server.isStopping { MHD_add_response_header(made, "Connection", "close") }
-        if isEndlessToHead(response) { vstack_mhd_end_with_connection(made) }
-        if let origin {
-            for (name, value) in CrossOriginPolicy.headers(for: origin) { MHD_add_response_header(made, name, value) }
+        request.status = response.status.code
+        var response = response
+        addOwnHeaders(to: &response.headers)
+        if server.isStopping { response.headers.add("Connection", "close") }
+        guard let made = ResponseWriter.make(response, exchange: { request.exchange ?? beginExchange() }) else {
+            return .NO
         }
+        defer { MHD_destroy_response(made) }
+        if isEndlessToHead(response) { vstack_mhd_end_with_connection(made) }
+        return queue(made)
+    }
+
+    private func send(_ prepared: PreparedResponse) -> MHD_Result {
+        request.status = prepared.response.status.code
+        guard let made = ResponseWriter.form(of: prepared) else { return .NO }
+        return queue(made)
+    }
+
+    private func queue(_ made: OpaquePointer) -> MHD_Result {
         record.enter(.sending)
-        return MHD_queue_response(connection, UInt32(status), made)
+        return MHD_queue_response(connection, UInt32(request.status), made)
+    }
+
+    /// What every answer carries that was not made before.
+    private func addOwnHeaders(to headers: inout HTTPHeaders) {
+        headers.add("X-Request-ID", view.id)
+        if let origin = request.origin { CrossOriginPolicy.add(to: &headers, for: origin) }
     }
 
     /// Whether the library would send the end of a chunked body to HEAD, whose beginning it rightly leaves out; the
     /// client would take it for the next answer.
     private func isEndlessToHead(_ response: Response) -> Bool {
-        guard isHead, case .stream(length: nil, _) = response.body else { return false }
+        guard request.isHead, case .stream(length: nil, _) = response.body else { return false }
         return true
     }
 
     /// Answers while the body is still coming, which the library cannot: the bytes are written to the socket here, and
     /// the rest of the body is dropped until the client closes or has been given time to.
     private func answerEarly(_ response: Response) {
-        lingered = 0
-        immediate = nil
-        receiver?.cancel(Failure(.invalidArgument, "the request was answered before its body was complete"))
-        status = response.status.code
+        request.lingered = 0
+        request.immediate = nil
+        request.receiver?.cancel(Failure(.invalidArgument, "the request was answered before its body was complete"))
+        request.status = response.status.code
         var body: [UInt8] = []
         if case .bytes(let bytes) = response.body { body = bytes }
-        var head = "HTTP/1.1 \(response.status) \(String(cString: MHD_get_reason_phrase_for(UInt32(status))))\r\n"
-        head += "Connection: close\r\nContent-Length: \(body.count)\r\nX-Request-ID: \(id)\r\n"
-        var headers = Array(response.headers)
-        if let origin { headers += CrossOriginPolicy.headers(for: origin) }
+        let reason = String(cString: MHD_get_reason_phrase_for(UInt32(request.status)))
+        var head = "HTTP/1.1 \(response.status) \(reason)\r\n"
+        var headers = response.headers
+        headers.add("Connection", "close")
+        headers.add("Content-Length", body.count)
+        addOwnHeaders(to: &headers)
         for (name, value) in headers { head += "\(name): \(value)\r\n" }
         let message = Array((head + "\r\n").utf8) + body
         let socket = vstack_mhd_socket(connection)
@@ -204,30 +256,31 @@ final class RequestHandler {
         _ = Glibc.send(socket, message, message.count, Int32(MSG_DONTWAIT | MSG_NOSIGNAL))
         Glibc.shutdown(socket, Int32(SHUT_WR))
     }
-
-    /// The id the client sent, when it is one that can go into logs as it is.
-    private static func requestID(of connection: OpaquePointer) -> String? {
-        guard let value = MHD_lookup_connection_value(connection, .HEADER_KIND, "X-Request-ID") else { return nil }
-        let length = strnlen(value, 65)
-        guard (1...64).contains(length) else { return nil }
-        let bytes = UnsafeRawBufferPointer(start: value, count: length)
-        let isPlain = bytes.allSatisfy { byte in
-            (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20) || (48...57).contains(byte)
-                || byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_") || byte == UInt8(ascii: ".")
-        }
-        return isPlain ? String(cString: value) : nil
-    }
 }
 
 extension HTTPMethod {
     /// The method of that name, compared without making a string.
     fileprivate init?(name: UnsafePointer<CChar>) {
-        // GET first: it is nearly all of them.
-        for method in [HTTPMethod.get, .head, .put, .post, .delete, .patch, .options]
-        where strcmp(name, method.rawValue) == 0 {
-            self = method
-            return
+        func isNamed(_ known: StaticString) -> Bool {
+            strcmp(UnsafeRawPointer(known.utf8Start).assumingMemoryBound(to: CChar.self), name) == 0
         }
-        return nil
+        // GET first: it is nearly all of them.
+        if isNamed("GET") {
+            self = .get
+        } else if isNamed("HEAD") {
+            self = .head
+        } else if isNamed("PUT") {
+            self = .put
+        } else if isNamed("POST") {
+            self = .post
+        } else if isNamed("DELETE") {
+            self = .delete
+        } else if isNamed("PATCH") {
+            self = .patch
+        } else if isNamed("OPTIONS") {
+            self = .options
+        } else {
+            return nil
+        }
     }
 }

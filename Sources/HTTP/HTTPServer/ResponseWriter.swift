@@ -1,6 +1,7 @@
 import Base
 import CMicrohttpd
 import HTTPTypes
+import Synchronization
 
 /// Turns a ``Response`` into the library's own.
 enum ResponseWriter {
@@ -11,8 +12,20 @@ enum ResponseWriter {
     /// - Returns: a response the caller must destroy after queueing it; nil when memory is out.
     static func make(_ response: Response, exchange: () -> Exchange) -> OpaquePointer? {
         guard let made = body(response.body, exchange) else { return nil }
-        for (name, value) in response.headers { MHD_add_response_header(made, name, value) }
+        response.headers.forEachCString { MHD_add_response_header(made, $0, $1) }
         return made
+    }
+
+    /// The library's form of an answer that is sent many times, made the first time. It belongs to `prepared`.
+    static func form(of prepared: PreparedResponse) -> OpaquePointer? {
+        prepared.serverForm.withLock { form in
+            if let form { return form.handle }
+            guard
+                let made = make(prepared.response, exchange: { preconditionFailure("a prepared answer is no stream") })
+            else { return nil }
+            form = PreparedResponse.ServerForm(made) { MHD_destroy_response($0) }
+            return made
+        }
     }
 
     private static func body(_ body: ResponseBody, _ exchange: () -> Exchange) -> OpaquePointer? {

@@ -13,7 +13,7 @@ final class ServerCore: Sendable {
     private let stopping = Atomic<Bool>(false)
     private let ending = Atomic<Bool>(false)
     private let requestCount = Atomic<UInt32>(0)
-    private let requestPrefix: String
+    private let requestPrefix = UInt32.random(in: 0...0xff_ffff)
 
     init(configuration: ServerConfiguration, router: Router, metrics: Metrics, log: Logger) {
         self.configuration = configuration
@@ -22,7 +22,6 @@ final class ServerCore: Sendable {
         let dropped = Counter()
         slowClients = SlowClientGuard(configuration: configuration) { dropped.add() }
         self.metrics = ServerMetrics(metrics, slowClients: slowClients, dropped: dropped)
-        requestPrefix = Self.hex(UInt32.random(in: 0...0xff_ffff), digits: 6) + "-"
     }
 
     var isStopping: Bool { stopping.load(ordering: .relaxed) }
@@ -39,9 +38,8 @@ final class ServerCore: Sendable {
     }
 
     /// What the request's route says, or what the server itself says where there is none.
-    func reply(to view: inout ConnectionView) throws -> Reply {
-        let path = UnsafeRawBufferPointer(start: view.url, count: strlen(view.url)).assumingMemoryBound(to: UInt8.self)
-        switch router.match(view.method, path) {
+    func reply(to view: ConnectionView) throws -> Reply {
+        switch router.match(view.method, view.pathBytes) {
         case .found(let handler, let parameters):
             view.parameters = parameters
             return try handler(view)
@@ -58,9 +56,16 @@ final class ServerCore: Sendable {
         }
     }
 
-    /// Unique in the process, and short enough to need no heap.
+    /// Unique in the process.
     func makeRequestID() -> String {
-        requestPrefix + Self.hex(requestCount.wrappingAdd(1, ordering: .relaxed).newValue, digits: 8)
+        let number = requestCount.wrappingAdd(1, ordering: .relaxed).newValue
+        // 15 bytes, which a string holds without heap.
+        return String(unsafeUninitializedCapacity: 15) { output in
+            Self.writeHex(requestPrefix, digits: 6, to: output)
+            output[6] = UInt8(ascii: "-")
+            Self.writeHex(number, digits: 8, to: UnsafeMutableBufferPointer(rebasing: output[7...]))
+            return 15
+        }
     }
 
     /// Seconds of a clock that only goes forward.
@@ -70,13 +75,10 @@ final class ServerCore: Sendable {
         return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
     }
 
-    private static func hex(_ value: UInt32, digits: Int) -> String {
-        String(unsafeUninitializedCapacity: digits) { buffer in
-            for index in 0..<digits {
-                let nibble = UInt8(truncatingIfNeeded: value >> UInt32((digits - 1 - index) * 4)) & 15
-                buffer[index] = nibble < 10 ? UInt8(ascii: "0") + nibble : UInt8(ascii: "a") + nibble - 10
-            }
-            return digits
+    private static func writeHex(_ value: UInt32, digits: Int, to output: UnsafeMutableBufferPointer<UInt8>) {
+        for index in 0..<digits {
+            let nibble = UInt8(truncatingIfNeeded: value >> UInt32((digits - 1 - index) * 4)) & 15
+            output[index] = nibble < 10 ? UInt8(ascii: "0") + nibble : UInt8(ascii: "a") + nibble - 10
         }
     }
 }
@@ -85,11 +87,10 @@ extension CrossOriginPolicy {
     private static let exposed = "ETag, Location, Content-Range, X-Request-ID, X-Chunk-Size"
 
     /// What every answer to an allowed page carries.
-    static func headers(for origin: String) -> [HTTPHeaders.Field] {
-        [
-            ("Access-Control-Allow-Origin", origin), ("Vary", "Origin"),
-            ("Access-Control-Expose-Headers", exposed),
-        ]
+    static func add(to headers: inout HTTPHeaders, for origin: String) {
+        headers.add("Access-Control-Allow-Origin", origin)
+        headers.add("Vary", "Origin")
+        headers.add("Access-Control-Expose-Headers", exposed)
     }
 
     /// The answer to OPTIONS: what is allowed here, and for a browser's preflight under which headers.

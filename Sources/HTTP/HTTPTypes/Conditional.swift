@@ -34,6 +34,9 @@ package struct EntityTag: Hashable, Sendable {
 
     package init(_ opaque: String) { header = "\"\(opaque)\"" }
 
+    /// The tag of bytes that have this digest: its hex digits.
+    package init(_ digest: SHA256Digest) { header = digest.quotedHex }
+
     /// Whether an `If-None-Match` header names this tag (weak comparison, RFC 9110 §13.1.2), with or without quotes.
     package func matches(ifNoneMatch: String?) -> Bool {
         guard let ifNoneMatch else { return false }
@@ -55,10 +58,9 @@ extension Response {
     ///   - headers: go with every answer, 304 included.
     ///   - body: makes the bytes of a part.
     package static func content(
-        for request: any RequestView, size: Int, tag: EntityTag, contentType: String, headers: HTTPHeaders = [:],
-        body: (Range<Int>) throws -> ResponseBody
+        for request: any RequestView, size: Int, tag: EntityTag, contentType: String,
+        headers: consuming HTTPHeaders = [:], body: (Range<Int>) throws -> ResponseBody
     ) rethrows -> Response {
-        var headers = headers
         headers.add("ETag", tag.header)
         headers.add("Accept-Ranges", "bytes")
         if tag.matches(ifNoneMatch: request.header("If-None-Match")) {

@@ -4,6 +4,8 @@ import Base
 package enum Reply: Sendable {
     /// Answer now. The thread serves other connections too, so nothing that blocks may have been done.
     case respond(Response)
+    /// The same with an answer that was made before.
+    case prepared(PreparedResponse)
     /// Answer later, from a task. A body, should there be one, is drained and ignored.
     case task(@Sendable () async throws -> Response)
     /// Collect the body, refuse it (413) over `limit` bytes, then answer from a task.

@@ -83,18 +83,3 @@ extension RequestView {
         return id
     }
 }
-
-/// What a route's pattern captured, in the pattern's order.
-package struct PathParameters: Sendable {
-    private let values: [(name: String, value: String)]
-
-    package init(_ values: [(name: String, value: String)] = []) { self.values = values }
-
-    /// The value of a placeholder that the pattern has; asking for another is a bug of ours.
-    package subscript(name: String) -> String {
-        guard let value = values.first(where: { $0.name == name })?.value else {
-            preconditionFailure("the route has no parameter '\(name)'")
-        }
-        return value
-    }
-}

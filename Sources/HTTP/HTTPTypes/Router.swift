@@ -21,17 +21,36 @@ package struct Router: Sendable {
         package let summary: String
     }
 
+    /// What stands at one place of the tree for each method. Few, so a walk over them is faster than hashing.
+    private struct Handlers: Sendable {
+        private var entries: [(method: HTTPMethod, handler: Handler)] = []
+
+        var isEmpty: Bool { entries.isEmpty }
+
+        subscript(method: HTTPMethod) -> Handler? {
+            for entry in entries where entry.method == method { return entry.handler }
+            return nil
+        }
+
+        func adding(_ method: HTTPMethod, _ handler: @escaping Handler, pattern: String) -> Handlers {
+            precondition(self[method] == nil, "two routes for \(method.rawValue) \(pattern)")
+            var added = self
+            added.entries.append((method, handler))
+            return added
+        }
+    }
+
     /// A place in the tree of segments. Built once, then only read.
     private final class Node: Sendable {
         /// Few a place, so a walk over them is faster than hashing.
         let literals: [(text: [UInt8], node: Node)]
         let placeholder: (name: String, node: Node)?
-        let rest: (name: String, handlers: [HTTPMethod: Handler])?
-        let handlers: [HTTPMethod: Handler]
+        let rest: (name: String, handlers: Handlers)?
+        let handlers: Handlers
 
         init(
-            literals: [(text: [UInt8], node: Node)], placeholder: (name: String, node: Node)?,
-            rest: (name: String, handlers: [HTTPMethod: Handler])?, handlers: [HTTPMethod: Handler]
+            literals: [(text: [UInt8], node: Node)] = [], placeholder: (name: String, node: Node)? = nil,
+            rest: (name: String, handlers: Handlers)? = nil, handlers: Handlers = Handlers()
         ) {
             self.literals = literals
             self.placeholder = placeholder
@@ -42,7 +61,7 @@ package struct Router: Sendable {
 
     /// Every route, in order of registration.
     package private(set) var routes: [Route] = []
-    private var root = Node(literals: [], placeholder: nil, rest: nil, handlers: [:])
+    private var root = Node()
 
     package init() {}
 
@@ -88,9 +107,8 @@ package struct Router: Sendable {
 
     /// The same for a path that lies in memory as UTF-8.
     package func match(_ method: HTTPMethod, _ path: UnsafeBufferPointer<UInt8>) -> Match {
-        var captured: [(name: String, value: String)] = []
-        guard let handlers = Self.find(path[...], root, &captured) else { return .notFound }
-        let parameters = PathParameters(captured)
+        var parameters = PathParameters()
+        guard let handlers = Self.find(path[...], root, &parameters) else { return .notFound }
         if let handler = handlers[method] { return .found(handler, parameters) }
         if method == .head, let handler = handlers[.get] { return .found(handler, parameters) }
         var allow = HTTPMethod.allCases.filter { handlers[$0] != nil || $0 == .options }
@@ -101,8 +119,8 @@ package struct Router: Sendable {
     private static func segments(of path: String) -> [Substring] { path.split(separator: "/") }
 
     private static func find(
-        _ path: Slice<UnsafeBufferPointer<UInt8>>, _ node: Node, _ captured: inout [(name: String, value: String)]
-    ) -> [HTTPMethod: Handler]? {
+        _ path: Slice<UnsafeBufferPointer<UInt8>>, _ node: Node, _ captured: inout PathParameters
+    ) -> Handlers? {
         let slash = UInt8(ascii: "/")
         guard let start = path.firstIndex(where: { $0 != slash }) else {
             return node.handlers.isEmpty ? nil : node.handlers
@@ -113,10 +131,9 @@ package struct Router: Sendable {
             if let found = find(path[end...], next, &captured) { return found }
         }
         if let (name, next) = node.placeholder {
-            let before = captured.count
             captured.append((name, decoded(segment)))
             if let found = find(path[end...], next, &captured) { return found }
-            captured.removeSubrange(before...)
+            captured.removeLast()
         }
         guard let (name, handlers) = node.rest else { return nil }
         captured.append((name, decoded(path[start...])))
@@ -124,7 +141,7 @@ package struct Router: Sendable {
     }
 
     private static func decoded(_ bytes: Slice<UnsafeBufferPointer<UInt8>>) -> String {
-        let text = String(decoding: bytes, as: UTF8.self)
+        let text = String(decoding: UnsafeBufferPointer(rebasing: bytes), as: UTF8.self)
         return bytes.contains(UInt8(ascii: "%")) ? PercentEncoding.decode(text) : text
     }
 
@@ -136,23 +153,20 @@ package struct Router: Sendable {
         var placeholder = node.placeholder
         var rest = node.rest
         var handlers = node.handlers
-        let empty = Node(literals: [], placeholder: nil, rest: nil, handlers: [:])
         let remaining = segments.dropFirst()
         switch segments.first.map(Segment.init) {
-        case nil:
-            precondition(handlers[method] == nil, "two routes for \(method.rawValue) \(pattern)")
-            handlers[method] = handler
+        case nil: handlers = handlers.adding(method, handler, pattern: pattern)
         case .literal(let text):
             let bytes = Array(text.utf8)
             let place = literals.firstIndex { $0.text == bytes }
-            let next = inserting(handler, method, remaining, pattern, into: place.map { literals[$0].node } ?? empty)
+            let next = inserting(handler, method, remaining, pattern, into: place.map { literals[$0].node } ?? Node())
             if let place { literals[place].node = next } else { literals.append((bytes, next)) }
         case .placeholder(let name):
             precondition(placeholder == nil || placeholder?.name == name, "\(pattern): another name at the same place")
-            placeholder = (name, inserting(handler, method, remaining, pattern, into: placeholder?.node ?? empty))
+            placeholder = (name, inserting(handler, method, remaining, pattern, into: placeholder?.node ?? Node()))
         case .rest(let name):
             precondition(remaining.isEmpty, "\(pattern): nothing may follow {\(name):path}")
-            rest = (name, (rest?.handlers ?? [:]).merging([method: handler]) { _, new in new })
+            rest = (name, (rest?.handlers ?? Handlers()).adding(method, handler, pattern: pattern))
         }
         return Node(literals: literals, placeholder: placeholder, rest: rest, handlers: handlers)
     }

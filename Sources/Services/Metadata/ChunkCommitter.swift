@@ -3,12 +3,13 @@ import Catalog
 import ChunkPaxos
 import MetadataAPI
 import Placement
+import StorageNodeAPI
 
 /// Learns a chunk's value from its acceptors and records it; finishes the agreement where nobody has.
 struct ChunkCommitter: Sendable {
     /// How often a value is proposed before the commit is refused, and how long it waits in between.
     struct Policy: Sendable {
-        var attemptsMax = 6
+        var attemptsMax = 8
         /// Half of the first wait at most; each further one is up to twice as long.
         var backoff = Duration.milliseconds(20)
     }
@@ -24,62 +25,69 @@ struct ChunkCommitter: Sendable {
     let registry: NodeRegistry
     let gateway: any AcceptorGateway
     let translation: URLTranslation
+    let terms: VideoTermsCache
     let proposers: ProposerNumbers
     let policy: Policy
     let time: any TimeSource
 
-    /// What is known of the chunk before anybody is asked.
-    private struct Context {
-        let id: ChunkID
-        let request: CommitRequest
-        let stream: ChunkStream
-        let group: PlacementGroup
-        let membership: Membership
-        let members: [GroupMember]
-        /// Members that the request says hold the bytes.
-        let named: Set<NodeID>
-    }
-
     /// - Throws: ``Failure``, ``CatalogError`` or ``CancellationError``.
     func commit(_ id: ChunkID, _ request: CommitRequest) async throws -> Outcome {
         try Self.check(request)
+        let terms = try await terms.terms(of: request.videoId)
+        let nodes = registry.view
+        let context = try context(id, request, terms, nodes)
+        let proven = context.proven(nodes)
+        // A majority's acceptances under one ballot are the decision itself, whoever brings them.
+        if proven.count >= terms.configuration.membership.quorum,
+            let replicas = try await recordProven(Chunk(id, context.value, replicas: proven))
+        {
+            return .committed(replicas)
+        }
         guard let video = try await catalog.video(request.videoId) else {
             throw Failure(.notFound, "there is no video \(request.videoId)")
         }
         guard video.status != .failed else {
             throw Failure(.conflict, "video \(video.id) has failed and takes no more chunks")
         }
-        guard let group = try await catalog.placementGroup(video.group) else {
-            throw Failure(.corrupt, "the placement group of video \(video.id) is not in the catalog")
-        }
-        let context = try context(id, request, group)
         if let known = try await catalog.chunk(id) {
-            guard matches(known, context) else {
-                return .conflict(chosen: ChunkValue(known, group: group))
-            }
+            let value = ChunkValue(known, group: terms.group)
+            guard context.matches(value) else { return .conflict(chosen: value) }
             if context.named.isSubset(of: known.replicas) { return .committed(known.replicas) }
         }
         return try await settle(context)
     }
 
+    /// - Returns: nil when something in the catalog is against it, which is looked into then.
+    private func recordProven(_ chunk: Chunk) async throws(CatalogError) -> [NodeID]? {
+        do {
+            return try await catalog.recordChunk(chunk, at: time.now()).replicas
+        } catch {
+            guard error.code == .conflict else { throw error }
+            return nil
+        }
+    }
+
     /// Asks the acceptors until a value is chosen, proposing the request's where nothing stands against it.
-    private func settle(_ context: Context) async throws -> Outcome {
+    private func settle(_ context: CommitContext) async throws -> Outcome {
         var backoff = Backoff(unit: policy.backoff)
+        var ignored: Set<NodeID> = []
         for attempt in 0..<policy.attemptsMax {
             let survey = await AcceptorSurvey.take(
-                of: context.id, members: context.members, membership: context.membership, awaiting: context.named,
-                registry: registry,
-                gateway: gateway)
+                of: context.id, members: context.members, terms: context.terms, awaiting: context.named,
+                registry: registry, gateway: gateway)
             switch survey.verdict {
             case .chosen(let accepted, _):
                 return try await conclude(try ChunkValue(encoded: accepted.value), survey, context)
+            case .superseded(let next):
+                // A move changes where the bytes are, not what they are.
+                guard let base = next.base else { throw inconsistent(context) }
+                return try await conclude(try ChunkValue(encoded: base), survey, context)
             case .unknown: throw unavailable(survey, context)
             case .conflict: throw inconsistent(context)
-            case .superseded: throw moved(context)
             case .empty, .undecided:
-                try requireHolders(survey, context)
+                try requireProposable(survey, context)
                 if attempt > 0 { try await Task.sleep(for: backoff.onFailure(random: .random(in: 0...UInt64.max))) }
-                try await propose(survey, context)
+                try await propose(survey, context, &ignored)
             }
         }
         throw Failure(
@@ -87,38 +95,35 @@ struct ChunkCommitter: Sendable {
             "the acceptors of chunk \(context.id) did not agree in \(policy.attemptsMax) attempts: try again later")
     }
 
-    private func propose(_ survey: AcceptorSurvey, _ context: Context) async throws {
-        let request = context.request
-        let value = ChunkValue(
-            videoId: request.videoId, stream: context.stream, sequence: request.sequenceNum,
-            sizeBytes: request.sizeBytes, checksum: request.checksum, group: context.group.id,
-            nodes: context.group.members, startSec: request.startSec ?? 0, durationSec: request.durationSec ?? 0)
+    private func propose(
+        _ survey: AcceptorSurvey, _ context: CommitContext, _ ignored: inout Set<NodeID>
+    ) async throws {
         let proposer = Proposer(
-            membership: context.membership, proposer: proposers.next(), value: try value.encoded(),
-            roundSeenMax: survey.roundSeenMax)
-        let run = ProposalRun(chunk: context.id, members: context.members, gateway: gateway)
-        if await run.run(proposer) == .inconsistent { throw inconsistent(context) }
+            membership: context.terms.configuration.membership, proposer: proposers.next(),
+            value: try context.value.encoded(), roundSeenMax: survey.roundSeenMax)
+        let run = ProposalRun(
+            chunk: context.id, members: context.members, terms: context.terms, ignored: ignored, gateway: gateway,
+            bytes: ChunkBytes(context.id, survey, gateway: gateway))
+        switch await run.run(proposer) {
+        case .decided, .preempted: ignored = []
+        case .stuck(let members): ignored = members
+        case .inconsistent: throw inconsistent(context)
+        }
     }
 
     /// Records what was chosen, if it is what the request says.
     private func conclude(
-        _ value: ChunkValue, _ survey: AcceptorSurvey, _ context: Context
+        _ value: ChunkValue, _ survey: AcceptorSurvey, _ context: CommitContext
     ) async throws -> Outcome {
-        let request = context.request
-        guard value.videoId == request.videoId, value.stream == context.stream, value.sequence == request.sequenceNum,
-            value.sizeBytes == request.sizeBytes, value.checksum == request.checksum,
-            value.redundancyMode == .replication
-        else { return .conflict(chosen: value) }
-        try requireHolders(survey, context)
-        let chunk = Chunk(
-            id: context.id, video: value.videoId, stream: value.stream, sequence: value.sequence,
-            sizeBytes: value.sizeBytes, checksum: value.checksum, redundancyMode: value.redundancyMode,
-            startSec: value.startSec, durationSec: value.durationSec,
-            replicas: survey.holders(of: value.checksum, sizeBytes: value.sizeBytes))
-        return .committed(try await catalog.recordChunk(chunk, at: time.now()).replicas)
+        guard context.matches(value) else { return .conflict(chosen: value) }
+        try requireMajority(survey, context)
+        let replicas = survey.holders(of: value.checksum, sizeBytes: value.sizeBytes)
+        return .committed(
+            try await catalog.recordChunk(Chunk(context.id, value, replicas: replicas), at: time.now()).replicas)
     }
 }
 
+// What is checked before anybody is asked.
 extension ChunkCommitter {
     private static let nodeURLsMax = 64
     /// Far more chunks than any video has, so that what follows the last one is still a number.
@@ -142,12 +147,11 @@ extension ChunkCommitter {
         }
     }
 
-    private func context(_ id: ChunkID, _ request: CommitRequest, _ group: PlacementGroup) throws(Failure) -> Context {
-        let membership = try group.membership()
-        let nodes = registry.view
-        let members = group.members.compactMap { member in
-            nodes.entry(member).map { GroupMember(nodeId: member, nodeUrl: $0.node.url) }
-        }
+    private func context(
+        _ id: ChunkID, _ request: CommitRequest, _ terms: VideoTerms, _ nodes: NodeView
+    ) throws(Failure) -> CommitContext {
+        let group = terms.group
+        let members = nodes.members(of: group)
         guard members.count == group.members.count else {
             throw Failure(.unavailable, "a member of placement group \(group.id) has not registered")
         }
@@ -164,22 +168,30 @@ extension ChunkCommitter {
             }
             named.insert(member.nodeId)
         }
-        return Context(
-            id: id, request: request, stream: request.stream ?? .source, group: group, membership: membership,
-            members: members,
-            named: named)
+        return CommitContext(
+            id: id, request: request, stream: request.stream ?? .source, terms: terms, members: members, named: named)
     }
+}
 
-    private func matches(_ chunk: Chunk, _ context: Context) -> Bool {
+// Why a commit cannot be, or not now.
+extension ChunkCommitter {
+    /// A value may be proposed when a majority holds its bytes, or could be given them: another's bytes, that are in the
+    /// way, give way to what is agreed.
+    /// - Throws: ``Failure`` as ``requireMajority(_:_:)``.
+    private func requireProposable(_ survey: AcceptorSurvey, _ context: CommitContext) throws(Failure) {
         let request = context.request
-        return chunk.video == request.videoId && chunk.stream == context.stream
-            && chunk.sequence == request.sequenceNum && chunk.sizeBytes == request.sizeBytes
-            && chunk.checksum == request.checksum
+        let rivals = context.members.filter { member in
+            guard let report = survey.reports[member.nodeId] else { return false }
+            return report.storedChecksum != nil && !report.holds(request.checksum, sizeBytes: request.sizeBytes)
+        }
+        let holders = survey.holders(of: request.checksum, sizeBytes: request.sizeBytes)
+        if !holders.isEmpty, holders.count + rivals.count >= context.group.majority { return }
+        try requireMajority(survey, context)
     }
 
     /// - Throws: ``Failure`` (409, naming the nodes that lack them; 503 where the others did not answer) unless a
     ///   majority of the group holds the request's bytes.
-    private func requireHolders(_ survey: AcceptorSurvey, _ context: Context) throws(Failure) {
+    private func requireMajority(_ survey: AcceptorSurvey, _ context: CommitContext) throws(Failure) {
         let holders = survey.holders(of: context.request.checksum, sizeBytes: context.request.sizeBytes)
         guard holders.count < context.group.majority else { return }
         let lacking = context.members.filter { survey.reports[$0.nodeId] != nil && !holders.contains($0.nodeId) }
@@ -193,7 +205,7 @@ extension ChunkCommitter {
                 + "\(context.group.majority) of \(context.members.count) nodes must hold it")
     }
 
-    private func unavailable(_ survey: AcceptorSurvey, _ context: Context) -> Failure {
+    private func unavailable(_ survey: AcceptorSurvey, _ context: CommitContext) -> Failure {
         let silent = context.members.compactMap { member in
             survey.failures[member.nodeId].map { "\(member.nodeUrl) (\($0))" }
         }
@@ -203,23 +215,9 @@ extension ChunkCommitter {
                 + silent.joined(separator: ", "))
     }
 
-    private func moved(_ context: Context) -> Failure {
-        Failure(.conflict, "chunk \(context.id) was committed before and has moved since: read it anew")
-    }
-
-    private func inconsistent(_ context: Context) -> Failure {
+    private func inconsistent(_ context: CommitContext) -> Failure {
         Failure(
             .conflict,
             "the acceptors of chunk \(context.id) hold two values under one ballot: upload the video anew")
-    }
-}
-
-extension ChunkValue {
-    /// What was decided about a recorded chunk.
-    init(_ chunk: Chunk, group: PlacementGroup) {
-        self.init(
-            videoId: chunk.video, stream: chunk.stream, sequence: chunk.sequence, sizeBytes: chunk.sizeBytes,
-            checksum: chunk.checksum, redundancyMode: chunk.redundancyMode, group: group.id, nodes: group.members,
-            startSec: chunk.startSec, durationSec: chunk.durationSec)
     }
 }

@@ -2,6 +2,7 @@ import Base
 import Catalog
 import ChunkPaxos
 import MetadataAPI
+import Placement
 import StorageNodeAPI
 
 // Answers that no other service reads by type.
@@ -75,6 +76,11 @@ struct ConsensusMessage: Encodable {
     struct AcceptorMessage: Encodable {
         let nodeId: NodeID
         let nodeUrl: String
+        /// The acceptor that decides, and the one that the node is now: another one has no vote.
+        let acceptorId: AcceptorID?
+        let presentAcceptorId: AcceptorID?
+        /// Which version of the chunk it votes in.
+        let version: UInt32?
         /// Why there is nothing else to say of the node.
         let error: String?
         let promisedBallot: Ballot?
@@ -90,6 +96,9 @@ struct ConsensusMessage: Encodable {
     let acceptedBallot: UInt32?
     /// JSON array, as text, of the nodes that the accepted value names.
     let acceptedValue: String?
+    /// The placement group, and how many of its members make a quorum.
+    let group: String
+    let quorum: Int
     /// `idle`, `promised`, `accepted` (by some), `chosen` (by a majority), `committed` (recorded), `conflict`.
     let phase: String
     let acceptors: [AcceptorMessage]
@@ -99,6 +108,8 @@ struct ConsensusMessage: Encodable {
         let accepted = reports.compactMap { report in report.acceptedBallot.map { ($0, report.acceptedValue) } }
             .max { $0.0 < $1.0 }
         chunkId = id
+        group = survey.terms.group.id
+        quorum = survey.terms.configuration.membership.quorum
         promisedBallot = reports.compactMap(\.promisedBallot).max()?.round
         acceptedBallot = accepted?.0.round
         acceptedValue = accepted?.1.flatMap { value in
@@ -109,8 +120,9 @@ struct ConsensusMessage: Encodable {
         acceptors = survey.members.map { member in
             let report = survey.reports[member.nodeId]
             return AcceptorMessage(
-                nodeId: member.nodeId, nodeUrl: member.nodeUrl,
-                error: report == nil ? survey.failures[member.nodeId] ?? "it was not waited for" : nil,
+                nodeId: member.nodeId, nodeUrl: member.nodeUrl, acceptorId: member.acceptorId,
+                presentAcceptorId: report?.acceptorId, version: report.map { $0.configuration?.version ?? 0 },
+                error: survey.failures[member.nodeId] ?? (report == nil ? "it was not waited for" : nil),
                 promisedBallot: report?.promisedBallot, acceptedBallot: report?.acceptedBallot,
                 acceptedValue: report?.acceptedValue, storedChecksum: report?.storedChecksum,
                 storedSizeBytes: report?.storedSizeBytes)
@@ -130,7 +142,7 @@ struct ConsensusMessage: Encodable {
     }
 
     private enum Key: CodingKey {
-        case chunkId, promisedBallot, acceptedBallot, acceptedValue, phase, acceptors
+        case chunkId, promisedBallot, acceptedBallot, acceptedValue, phase, group, quorum, acceptors
     }
 
     /// The four fields are always there, null where there is nothing.
@@ -141,6 +153,8 @@ struct ConsensusMessage: Encodable {
         try container.encode(acceptedBallot, forKey: .acceptedBallot)
         try container.encode(acceptedValue, forKey: .acceptedValue)
         try container.encode(phase, forKey: .phase)
+        try container.encode(group, forKey: .group)
+        try container.encode(quorum, forKey: .quorum)
         try container.encode(acceptors, forKey: .acceptors)
     }
 }

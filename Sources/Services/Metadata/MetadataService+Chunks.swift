@@ -47,14 +47,12 @@ extension MetadataService {
         let chunk = try await catalog.chunk(id)
         // Chunk ids begin with their video's, so that one that was never committed has a group too.
         guard let videoID = chunk?.video ?? VideoID(id.description.prefix(36)),
-            let video = try await catalog.video(videoID), let group = try await catalog.placementGroup(video.group)
+            try await catalog.video(videoID) != nil
         else { throw Self.unknown(id) }
+        let terms = try await terms.terms(of: videoID)
         let nodes = registry.view
-        let members = group.members.compactMap { member in
-            nodes.entry(member).map { GroupMember(nodeId: member, nodeUrl: $0.node.url) }
-        }
         let survey = await AcceptorSurvey.take(
-            of: id, members: members, membership: try group.membership(), awaiting: Set(group.members),
+            of: id, members: nodes.members(of: terms.group), terms: terms, awaiting: Set(terms.group.members),
             registry: registry, gateway: gateway)
         return ConsensusMessage(id, survey, nodes, isRecorded: chunk != nil)
     }

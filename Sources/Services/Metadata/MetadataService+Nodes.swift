@@ -1,5 +1,6 @@
 import Base
 import Catalog
+import ChunkPaxos
 import HTTPTypes
 import MetadataAPI
 
@@ -56,15 +57,27 @@ extension MetadataService {
         guard version.utf8.count <= Self.versionBytesMax else {
             throw Failure(.invalidArgument, "'version' is longer than \(Self.versionBytesMax) bytes")
         }
-        let known = registry.view.entry(body.nodeId)?.node.report
+        let known = registry.view.entry(body.nodeId)?.node
         let node = Node(
-            id: body.nodeId, url: url, version: version, lastHeartbeat: time.now(), report: known ?? NodeReport())
+            id: body.nodeId, url: url, version: version, lastHeartbeat: time.now(),
+            report: known?.report ?? NodeReport(),
+            acceptor: body.acceptorId ?? known?.acceptor, proofKey: body.proofKey?.bytes)
         try await catalog.registerNode(node)
         registry.register(node)
         reaper.wake()
         journal.wake()
         logger.info("a storage node registered", ["node_id": "\(node.id)", "node_url": url])
+        noteReplacement(of: known?.acceptor, by: node)
         return try .json(RegisteredMessage(status: "registered", nodeId: node.id, nodeUrl: url))
+    }
+
+    /// A node that comes with another disk is another acceptor. It holds nothing of what it held, and has no vote in
+    /// groups that were made before; their other members go on without it.
+    private func noteReplacement(of former: AcceptorID?, by node: Node) {
+        guard let former, let present = node.acceptor, former != present else { return }
+        logger.warning(
+            "a storage node came back with another disk: what it held is to be copied to it again",
+            ["node_id": "\(node.id)", "former_acceptor": "\(former)", "acceptor": "\(present)"])
     }
 
     private func heartbeat(_ text: String, _ body: HeartbeatRequest) async throws -> Response {

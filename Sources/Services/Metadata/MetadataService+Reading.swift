@@ -8,7 +8,7 @@ extension MetadataService {
         router.add(.get, "/manifest/{video_id}", "The chunks of a video and where they are") { view in
             let id = try view.videoID()
             let version = self.registry.version
-            if let entry = self.manifests.find(id, nodesVersion: version) {
+            if self.follower.catchUp(), let entry = self.manifests.find(id, nodesVersion: version) {
                 self.counters.manifestsCached.add()
                 return .respond(entry.response(for: view))
             }

@@ -107,7 +107,7 @@ extension MetadataService {
         }
         let id = VideoID()
         let nodes = registry.view
-        guard let group = Placement.group(for: id, among: nodes.candidates) else {
+        guard let group = Placement.group(for: id, among: nodes.candidates)?.identified(by: nodes.identities) else {
             throw Failure(
                 .unavailable,
                 "no healthy storage node is there to place a video on (\(nodes.entries.count) registered): "
@@ -120,13 +120,10 @@ extension MetadataService {
                 creator: ballot.proposer, createdAt: time.now()))
         // Nobody waits for it: an upload that is lost with the catalog is sent again.
         journal.submit(id)
-        let members = group.members.compactMap { member in
-            nodes.entry(member).map { GroupMember(nodeId: member, nodeUrl: $0.node.url) }
-        }
         return try .json(
             CreateVideoResponse(
                 videoId: id, uploadUrl: "/upload/\(id)",
-                placementGroup: PlacementGroupMessage(id: group.id, nodes: members), ballot: ballot))
+                placementGroup: PlacementGroupMessage(id: group.id, nodes: nodes.members(of: group)), ballot: ballot))
     }
 
     private func setStatus(_ id: VideoID, _ body: StatusRequest) async throws -> Response {

@@ -17,11 +17,13 @@ package final class MetadataService: Service {
     let catalog: any Catalog
     let registry: NodeRegistry
     let gateway: any AcceptorGateway
+    let terms: VideoTermsCache
     let committer: ChunkCommitter
     let reaper: Reaper
     let journal: JournalKeeper
     let uploadWatch: UploadWatch
     let manifests: ManifestCache
+    let follower: CatalogFollower
     let rendering: Rendering
     let time: any TimeSource
     let counters: MetadataCounters
@@ -47,10 +49,11 @@ package final class MetadataService: Service {
         self.gateway = gateway
         self.time = time
         registry = NodeRegistry(nodes: nodes, timeoutSec: configuration.nodeTimeoutSec, time: time)
+        terms = VideoTermsCache(catalog: catalog)
         let proposers = ProposerNumbers()
         committer = ChunkCommitter(
             catalog: catalog, registry: registry, gateway: gateway, translation: configuration.translation,
-            proposers: proposers, policy: policy, time: time)
+            terms: terms, proposers: proposers, policy: policy, time: time)
         reaper = Reaper(catalog: catalog, registry: registry, gateway: gateway, interval: reaperInterval)
         let pace = journalPace ?? JournalKeeper.Pace(counters: .seconds(configuration.journalIntervalSec))
         let writer = JournalWriter(
@@ -61,6 +64,8 @@ package final class MetadataService: Service {
         self.journal = journal
         let manifests = ManifestCache()
         self.manifests = manifests
+        follower = CatalogFollower(
+            catalog: catalog, registry: registry, manifests: manifests, nodeTimeoutSec: configuration.nodeTimeoutSec)
         uploadWatch = UploadWatch(
             catalog: catalog, silenceSecMax: configuration.uploadSilenceSec, time: time,
             onFailed: {
@@ -103,6 +108,7 @@ package final class MetadataService: Service {
         if !missing.isEmpty {
             logger.info("waiting for storage nodes to register", ["nodes": missing.joined(separator: ", ")])
         }
+        follower.start()
         reaper.start()
         journal.start()
         uploadWatch.start()
@@ -112,6 +118,7 @@ package final class MetadataService: Service {
         await uploadWatch.stop()
         await reaper.stop()
         await journal.stop()
+        await follower.stop()
         await catalog.close()
     }
 

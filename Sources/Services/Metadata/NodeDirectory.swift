@@ -6,7 +6,7 @@ import MetadataAPI
 ///
 /// Invariants:
 /// - A status follows from the last heartbeat, its report and recent answers; it is never stored as truth.
-/// - `version` grows with every change that a manifest could show: a URL, a status, a corrupt chunk, a new node.
+/// - `version` grows with every change that a manifest could show: a URL, a disk, a status, a corrupt chunk, a new node.
 struct NodeDirectory {
     /// From this share of the disk on a node is `degraded`.
     static let diskWarningPercent = 85.0
@@ -39,8 +39,7 @@ struct NodeDirectory {
 
     mutating func onRegister(_ node: Node, now: Timestamp) {
         if let index = index(of: node.id) {
-            if entries[index].node.url != node.url { version += 1 }
-            entries[index].node = node
+            replace(index, with: node)
         } else {
             entries.append(Entry(node: node, status: .down))
             entries.sort { $0.node.id < $1.node.id }
@@ -53,11 +52,34 @@ struct NodeDirectory {
     mutating func onHeartbeat(of id: NodeID, _ report: NodeReport, now: Timestamp) -> Bool {
         guard let index = index(of: id) else { return false }
         let node = entries[index].node
-        if node.report.corruptChunks != report.corruptChunks { version += 1 }
-        entries[index].node = Node(
-            id: id, url: node.url, version: node.version, lastHeartbeat: now, report: report)
+        replace(
+            index,
+            with: Node(
+                id: id, url: node.url, version: node.version, lastHeartbeat: now, report: report,
+                acceptor: node.acceptor, proofKey: node.proofKey))
         recheck(now)
         return true
+    }
+
+    /// What the catalog knows, where it has heard of a node later: from another service that nodes talk to.
+    mutating func onCatalog(_ nodes: [Node], now: Timestamp) {
+        for node in nodes {
+            guard let index = index(of: node.id) else {
+                onRegister(node, now: now)
+                continue
+            }
+            if node.lastHeartbeat > entries[index].node.lastHeartbeat { replace(index, with: node) }
+        }
+        recheck(now)
+    }
+
+    private mutating func replace(_ index: Int, with node: Node) {
+        let old = entries[index].node
+        if old.url != node.url || old.acceptor != node.acceptor || old.report.corruptChunks != node.report.corruptChunks
+        {
+            version += 1
+        }
+        entries[index].node = node
     }
 
     /// The node took this long to answer, or to fail to.

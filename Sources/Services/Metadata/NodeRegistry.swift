@@ -1,5 +1,6 @@
 import Base
 import Catalog
+import ChunkPaxos
 import MetadataAPI
 import Placement
 import Synchronization
@@ -32,6 +33,9 @@ final class NodeRegistry: Sendable {
         return directory.withLock { $0.onHeartbeat(of: id, report, now: now) } ? now : nil
     }
 
+    /// Takes over what the catalog has heard of nodes later than this service.
+    func merge(_ nodes: [Node]) { directory.withLock { $0.onCatalog(nodes, now: time.now()) } }
+
     func noteAnswer(of id: NodeID, seconds: Double) {
         directory.withLock { $0.onAnswer(of: id, seconds: seconds, now: time.now()) }
     }
@@ -44,6 +48,21 @@ struct NodeView: Sendable {
     let entries: [NodeDirectory.Entry]
 
     func entry(_ id: NodeID) -> NodeDirectory.Entry? { entries.first { $0.node.id == id } }
+
+    /// The acceptor that each node is now.
+    var identities: [NodeID: AcceptorID] {
+        Dictionary(entries.compactMap { entry in entry.node.acceptor.map { (entry.node.id, $0) } }) { first, _ in first
+        }
+    }
+
+    /// The group's members that have registered, at their present addresses.
+    func members(of group: PlacementGroup) -> [GroupMember] {
+        group.members.enumerated().compactMap { index, member in
+            entry(member).map {
+                GroupMember(nodeId: member, nodeUrl: $0.node.url, acceptorId: group.acceptors?[index])
+            }
+        }
+    }
 
     func count(_ status: NodeStatus) -> Int { entries.count { $0.status == status } }
 
@@ -60,7 +79,7 @@ struct NodeView: Sendable {
                 nodeUrl: entry.node.url, nodeId: entry.node.id, status: entry.status,
                 lastHeartbeat: entry.node.lastHeartbeat, diskUsagePercent: entry.node.report.diskUsagePercent,
                 chunkCount: entry.node.report.chunkCount, version: entry.node.version,
-                corruptChunks: entry.node.report.corruptChunks)
+                corruptChunks: entry.node.report.corruptChunks, acceptorId: entry.node.acceptor)
         }
     }
 }

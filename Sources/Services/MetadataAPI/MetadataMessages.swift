@@ -33,10 +33,14 @@ package struct UpdateVideoRequest: Codable, Sendable {
 package struct GroupMember: Codable, Sendable, Hashable {
     package let nodeId: NodeID
     package let nodeUrl: String
+    /// Which of the node's acceptors is meant: that of the disk it had when the video was created. nil where that was
+    /// not known.
+    package let acceptorId: AcceptorID?
 
-    package init(nodeId: NodeID, nodeUrl: String) {
+    package init(nodeId: NodeID, nodeUrl: String, acceptorId: AcceptorID? = nil) {
         self.nodeId = nodeId
         self.nodeUrl = nodeUrl
+        self.acceptorId = acceptorId
     }
 }
 
@@ -52,6 +56,12 @@ package struct PlacementGroupMessage: Codable, Sendable, Hashable {
 
     /// How many of the nodes make a quorum.
     package var majority: Int { nodes.count / 2 + 1 }
+
+    /// The identities of the nodes, in their order; nil unless all are known.
+    package var acceptors: [AcceptorID]? {
+        let known = nodes.compactMap(\.acceptorId)
+        return known.count == nodes.count ? known : nil
+    }
 }
 
 package struct CreateVideoResponse: Codable, Sendable {
@@ -167,11 +177,15 @@ package struct CommitRequest: Codable, Sendable {
     package let stream: ChunkStream?
     package let startSec: Double?
     package let durationSec: Double?
+    /// What the acceptors answered, so that they need not be asked again: the ballot under which they accepted the value
+    /// that follows from the fields above, and each one's proof.
+    package let ballot: Ballot?
+    package let acceptances: [AcceptanceMessage]?
 
     package init(
         nodeUrls: [String], checksum: SHA256Digest, sizeBytes: Int, videoId: VideoID, sequenceNum: Int,
         redundancyMode: RedundancyMode? = nil, stream: ChunkStream? = nil, startSec: Double? = nil,
-        durationSec: Double? = nil
+        durationSec: Double? = nil, ballot: Ballot? = nil, acceptances: [AcceptanceMessage]? = nil
     ) {
         self.nodeUrls = nodeUrls
         self.checksum = checksum
@@ -182,6 +196,8 @@ package struct CommitRequest: Codable, Sendable {
         self.stream = stream
         self.startSec = startSec
         self.durationSec = durationSec
+        self.ballot = ballot
+        self.acceptances = acceptances
     }
 }
 
@@ -336,10 +352,12 @@ package struct NodeSummary: Codable, Sendable {
     package let chunkCount: Int
     package let version: String
     package let corruptChunks: [ChunkID]
+    /// The acceptor that the node is: that of its present disk. nil of a node that never said.
+    package let acceptorId: AcceptorID?
 
     package init(
         nodeUrl: String, nodeId: NodeID, status: NodeStatus, lastHeartbeat: Timestamp, diskUsagePercent: Double,
-        chunkCount: Int, version: String, corruptChunks: [ChunkID]
+        chunkCount: Int, version: String, corruptChunks: [ChunkID], acceptorId: AcceptorID? = nil
     ) {
         self.nodeUrl = nodeUrl
         self.nodeId = nodeId
@@ -349,6 +367,7 @@ package struct NodeSummary: Codable, Sendable {
         self.chunkCount = chunkCount
         self.version = version
         self.corruptChunks = corruptChunks
+        self.acceptorId = acceptorId
     }
 }
 
@@ -357,11 +376,19 @@ package struct RegisterNodeRequest: Codable, Sendable {
     package let nodeUrl: String
     package let nodeId: NodeID
     package let version: String?
+    /// The identity of the node's disk; another one than before means that what was there is gone.
+    package let acceptorId: AcceptorID?
+    /// Checks the node's proofs from now on; never shown.
+    package let proofKey: ProofKey?
 
-    package init(nodeUrl: String, nodeId: NodeID, version: String?) {
+    package init(
+        nodeUrl: String, nodeId: NodeID, version: String?, acceptorId: AcceptorID? = nil, proofKey: ProofKey? = nil
+    ) {
         self.nodeUrl = nodeUrl
         self.nodeId = nodeId
         self.version = version
+        self.acceptorId = acceptorId
+        self.proofKey = proofKey
     }
 }
 

@@ -11,10 +11,11 @@ struct ChunkRoutes: Sendable {
     // The bytes under a chunk's id never change.
     private static let cacheControl = "public, max-age=31536000, immutable"
     /// A read that takes longer is worth a line in the log.
-    private static let slowRead = Duration.milliseconds(10)
+    private static let slowReadMilliseconds = 10
 
     private let service: StorageNodeService
     private let store: ChunkStore
+    private let ready = ReadyAnswers()
     private let log = Logger("storage-node")
 
     init(_ service: StorageNodeService) {
@@ -27,7 +28,7 @@ struct ChunkRoutes: Sendable {
             try upload($0)
         }
         router.add(.post, "/chunk/{chunk_id}", "The same as PUT") { try upload($0) }
-        router.add(.get, "/chunk/{chunk_id}", "Reads a chunk, or a range of it") { .respond(try read($0)) }
+        router.add(.get, "/chunk/{chunk_id}", "Reads a chunk, or a range of it") { try read($0) }
         router.add(.head, "/chunk/{chunk_id}", "Says whether a chunk is there, and what it is") {
             .respond(try describe($0))
         }
@@ -37,21 +38,44 @@ struct ChunkRoutes: Sendable {
         }
     }
 
-    private func read(_ view: any RequestView) throws -> Response {
-        let start = ContinuousClock.now
+    private func read(_ view: any RequestView) throws -> Reply {
+        let start = Self.coarseMilliseconds()
         let id = try view.chunkID()
-        let handle = try find(id)
-        let response = try Self.content(view, handle.description) { range in
-            let region = try handle.read()
-            service.counters.bytesRead.add(range.count)
-            return .region(range.count == region.bytes.count ? region : region[range])
-        }
+        let reply = try answer(to: view, with: try find(id, toRead: true))
         service.counters.gets.add()
-        let elapsed = ContinuousClock.now - start
-        if elapsed > Self.slowRead {
-            log.warning("a chunk was slow to read", ["chunk": id.description, "took": "\(elapsed)"])
+        let elapsed = Self.coarseMilliseconds() - start
+        if elapsed > Self.slowReadMilliseconds {
+            log.warning("a chunk was slow to read", ["chunk": id.description, "milliseconds": "\(elapsed)"])
         }
-        return response
+        return reply
+    }
+
+    private func answer(to view: any RequestView, with handle: ChunkHandle) throws -> Reply {
+        let chunk = handle.description
+        if chunk.sizeBytes <= ReadyAnswers.chunkBytesMax, Self.wantsWhole(view) {
+            let region = try handle.read()
+            let whole = ready.answer(to: chunk) { Self.content(view, chunk) { _ in .bytes(Array(region.bytes)) } }
+            service.counters.bytesRead.add(chunk.sizeBytes)
+            return whole.map { .prepared($0) } ?? .respond(Self.content(view, chunk) { _ in .region(region) })
+        }
+        return .respond(
+            try Self.content(view, chunk) { range in
+                let region = try handle.read()
+                service.counters.bytesRead.add(range.count)
+                return .region(range.count == region.bytes.count ? region : region[range])
+            })
+    }
+
+    /// Whether the answer is the same for all who ask like this.
+    private static func wantsWhole(_ view: any RequestView) -> Bool {
+        view.header("Range") == nil && view.header("If-None-Match") == nil
+    }
+
+    /// By a clock that costs next to nothing to read and goes in steps of a few milliseconds.
+    private static func coarseMilliseconds() -> Int {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC_COARSE, &time)
+        return time.tv_sec * 1000 + time.tv_nsec / 1_000_000
     }
 
     /// The headers of GET. The body is only measured: nothing of it is read.
@@ -63,16 +87,17 @@ struct ChunkRoutes: Sendable {
     private static func content(
         _ view: any RequestView, _ chunk: ChunkDescription, _ body: (Range<Int>) throws -> ResponseBody
     ) rethrows -> Response {
-        try Response.content(
-            for: view, size: chunk.sizeBytes, tag: EntityTag(chunk.checksum.hex), contentType: contentType,
-            headers: [
-                "Cache-Control": cacheControl, StorageNodeHeader.size: String(chunk.sizeBytes),
-                StorageNodeHeader.superblock: String(chunk.superblock),
-            ], body: body)
+        var headers = HTTPHeaders()
+        headers.add("Cache-Control", cacheControl)
+        headers.add(StorageNodeHeader.size, chunk.sizeBytes)
+        headers.add(StorageNodeHeader.superblock, chunk.superblock)
+        return try Response.content(
+            for: view, size: chunk.sizeBytes, tag: EntityTag(chunk.checksum), contentType: contentType,
+            headers: headers, body: body)
     }
 
-    private func find(_ id: ChunkID) throws -> ChunkHandle {
-        guard let handle = try store.find(id) else { throw Self.notFound(id) }
+    private func find(_ id: ChunkID, toRead: Bool = false) throws -> ChunkHandle {
+        guard let handle = try store.find(id, toRead: toRead) else { throw Self.notFound(id) }
         return handle
     }
 
@@ -100,9 +125,13 @@ struct ChunkRoutes: Sendable {
         try requireSpace()
         let terms = try UploadTerms(view)
         let writer = try store.write(id, expected: terms.checksum, acceptance: terms.acceptance)
+        let acceptance = terms.acceptance.map { ProvenAcceptance(id, $0.accepted, service) }
         return .sink(
             limit: limit,
-            ChunkUpload(writer, id: id, announcedBytes: terms.sizeBytes, nodeID: service.configuration.nodeID) {
+            ChunkUpload(
+                writer, id: id, announcedBytes: terms.sizeBytes, acceptance: acceptance,
+                nodeID: service.configuration.nodeID
+            ) {
                 service.counters.puts.add()
             })
     }
@@ -123,7 +152,7 @@ struct UploadTerms {
     let checksum: SHA256Digest?
     /// How many the value says they are.
     let sizeBytes: Int?
-    let acceptance: Acceptor.Accepted?
+    let acceptance: Acceptance?
 
     /// - Throws: ``Failure`` (400) when a header cannot be understood, or two of them disagree.
     init(_ view: any RequestView) throws {
@@ -144,8 +173,11 @@ struct UploadTerms {
             throw Failure(
                 .invalidArgument, "\(StorageNodeHeader.checksum) and the value's checksum are not the same")
         }
-        // Encoded again: acceptors compare bytes, so they keep one form only.
-        acceptance = Acceptor.Accepted(ballot: try Self.ballot(ballot), value: try decoded.encoded())
+        // Version 0 is decided by those that its value names. Encoded again: acceptors compare bytes, so they keep one
+        // form only.
+        acceptance = Acceptance(
+            Configuration(initial: try decoded.holders()),
+            Acceptor.Accepted(ballot: try Self.ballot(ballot), value: try decoded.encoded()))
         (checksum, sizeBytes) = (decoded.checksum, decoded.sizeBytes)
     }
 

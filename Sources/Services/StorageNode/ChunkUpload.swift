@@ -10,18 +10,22 @@ final class ChunkUpload: BodySink, @unchecked Sendable {
     private let writer: ChunkWriter
     private let id: ChunkID
     private let announcedBytes: Int?
+    private let acceptance: ProvenAcceptance?
     private let nodeID: NodeID
     private let onStored: @Sendable () -> Void
     private var received = 0
 
-    /// - Parameter announcedBytes: how many bytes the chunk's value says; nil when no value came with it.
+    /// - Parameters:
+    ///   - announcedBytes: how many bytes the chunk's value says; nil when no value came with it.
+    ///   - acceptance: that of the value, for when it is durable.
     init(
-        _ writer: ChunkWriter, id: ChunkID, announcedBytes: Int?, nodeID: NodeID,
+        _ writer: ChunkWriter, id: ChunkID, announcedBytes: Int?, acceptance: ProvenAcceptance?, nodeID: NodeID,
         onStored: @escaping @Sendable () -> Void
     ) {
         self.writer = writer
         self.id = id
         self.announcedBytes = announcedBytes
+        self.acceptance = acceptance
         self.nodeID = nodeID
         self.onStored = onStored
     }
@@ -39,11 +43,11 @@ final class ChunkUpload: BodySink, @unchecked Sendable {
                     Failure(
                         .invalidArgument, "chunk '\(id)' has \(received) bytes, but its value says \(announcedBytes)")))
         }
-        writer.finish { [id, nodeID, onStored] result in
+        writer.finish { [id, nodeID, acceptance, onStored] result in
             switch result {
             case .success(let outcome):
                 onStored()
-                respond(.success(Self.stored(id, outcome)))
+                respond(.success(Self.stored(id, outcome, acceptance)))
             case .failure(let error):
                 respond(Self.refused(error, nodeID))
             }
@@ -52,15 +56,18 @@ final class ChunkUpload: BodySink, @unchecked Sendable {
 
     func abort() { writer.abort() }
 
-    private static func stored(_ id: ChunkID, _ outcome: PutOutcome) -> Response {
+    private static func stored(_ id: ChunkID, _ outcome: PutOutcome, _ acceptance: ProvenAcceptance?) -> Response {
         let status: HTTPStatus = if case .created = outcome { .created } else { .ok }
         let chunk = outcome.description
-        return Response(
-            status,
-            headers: [
-                "Location": "/chunk/\(id)", "ETag": EntityTag(chunk.checksum.hex).header,
-                StorageNodeHeader.size: String(chunk.sizeBytes), StorageNodeHeader.superblock: String(chunk.superblock),
-            ])
+        var headers: HTTPHeaders = [
+            "Location": "/chunk/\(id)", "ETag": EntityTag(chunk.checksum.hex).header,
+            StorageNodeHeader.size: String(chunk.sizeBytes), StorageNodeHeader.superblock: String(chunk.superblock),
+        ]
+        if let acceptance {
+            headers[StorageNodeHeader.acceptor] = acceptance.acceptor.description
+            headers[StorageNodeHeader.proof] = acceptance.proof.hex
+        }
+        return Response(status, headers: headers)
     }
 
     /// An acceptor that refuses shows what it has instead, so that the proposer knows what to do.
@@ -74,6 +81,23 @@ final class ChunkUpload: BodySink, @unchecked Sendable {
             return try Response.json(body, status: .conflict)
         }
     }
+}
+
+/// An acceptance, and what proves it once it is durable.
+struct ProvenAcceptance: Sendable {
+    let acceptor: AcceptorID
+    private let key: AcceptanceProof
+    private let id: ChunkID
+    private let accepted: Acceptor.Accepted
+
+    init(_ id: ChunkID, _ accepted: Acceptor.Accepted, _ service: StorageNodeService) {
+        acceptor = service.store.acceptorID
+        key = service.acceptanceProof
+        self.id = id
+        self.accepted = accepted
+    }
+
+    var proof: SHA256Digest { key.make(id, accepted.ballot, value: accepted.value, by: acceptor) }
 }
 
 /// The body of a 409 for an acceptance that was refused.

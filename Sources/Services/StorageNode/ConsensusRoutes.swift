@@ -5,9 +5,12 @@ import HTTPTypes
 import StorageNodeAPI
 
 /// `/paxos` and `/paxos/{chunk_id}/…`: the node as its chunks' acceptor.
+///
+/// A message that is understood and not granted is answered with 200 and the acceptor's state, since that is what a
+/// proposer goes on with; one that names another acceptor, or another configuration, has no voice and is a 409.
 struct ConsensusRoutes: Sendable {
-    /// A value has 4 KiB at most; the rest is the message around it.
-    private static let bodyBytesMax = 16 * ByteCount.kibibyte
+    /// Two values have 4 KiB each at most (the base as base64); the rest is the message around them.
+    private static let bodyBytesMax = 32 * ByteCount.kibibyte
 
     private static let pageDefault = 500
 
@@ -26,20 +29,25 @@ struct ConsensusRoutes: Sendable {
             .post, "/paxos/{chunk_id}/prepare", "Phase 1 of consensus about a chunk", PrepareRequest.self,
             limit: Self.bodyBytesMax
         ) { request, body in
-            try report(try await store.prepare(try request.chunkID(), body.ballot))
+            try await ask(try request.chunkID(), body.configuration, .prepare(body.ballot))
         }
         router.json(
             .post, "/paxos/{chunk_id}/accept", "Phase 2 of consensus about a chunk", AcceptRequest.self,
             limit: Self.bodyBytesMax
         ) { request, body in
-            let accepted = Acceptor.Accepted(ballot: body.ballot, value: try body.value.encoded())
-            return try report(
-                try await store.accept(
-                    try request.chunkID(), accepted, checksum: body.value.checksum, sizeBytes: body.value.sizeBytes))
+            try Self.checkHolders(body.value, body.configuration)
+            return try await ask(
+                try request.chunkID(), body.configuration, .accept(body.ballot, value: try body.value.encoded()),
+                holding: BytesClaim(checksum: body.value.checksum, sizeBytes: body.value.sizeBytes))
+        }
+        router.json(
+            .post, "/paxos/{chunk_id}/install", "Takes a chunk to the configuration that was decided",
+            InstallRequest.self, limit: Self.bodyBytesMax
+        ) { request, body in
+            try await ask(try request.chunkID(), body.configuration, .install)
         }
         router.task(.post, "/paxos/{chunk_id}/read", "What the acceptor has promised and accepted") { request in
-            let view = try await store.acceptorView(try request.chunkID())
-            return try report(AcceptorOutcome(isGranted: true, view: view))
+            try report(true, try await store.acceptorView(try request.chunkID()))
         }
         router.add(.get, "/paxos", "Page by page, everything the node has promised, accepted or stored") { view in
             let limit = try view.integer("limit", default: Self.pageDefault, in: 1...AcceptorListing.limitMax)
@@ -63,14 +71,46 @@ struct ConsensusRoutes: Sendable {
             unreadableCount: page.unreadableCount, next: page.next?.description)
     }
 
-    private func report(_ outcome: AcceptorOutcome) throws -> Response {
-        let (acceptor, chunk) = (outcome.view.acceptor, outcome.view.chunk)
-        return try Response.json(
-            AcceptorReport(
-                granted: outcome.isGranted, nodeId: nodeID, promisedBallot: acceptor.promised,
-                acceptedBallot: acceptor.accepted?.ballot,
-                acceptedValue: try acceptor.accepted.map { try ChunkValue(encoded: $0.value) },
-                storedChecksum: chunk?.checksum, storedSizeBytes: chunk?.sizeBytes))
+    private func ask(
+        _ id: ChunkID, _ configuration: Configuration, _ question: ChunkAcceptor.Question,
+        holding bytes: BytesClaim? = nil
+    ) async throws -> Response {
+        try Self.checkBase(configuration)
+        let request = ChunkAcceptor.Request(configuration, question)
+        let outcome = try await store.ask(id, request, holding: bytes)
+        if case .foreign = outcome.reply { throw store.foreign(id, configuration, outcome.view) }
+        return try report(outcome.isGranted, outcome.view)
+    }
+
+    /// The members of a later version are the holders that its base names; nobody made up another one.
+    private static func checkBase(_ configuration: Configuration) throws(Failure) {
+        guard let base = configuration.base else { return }
+        guard try ChunkValue(encoded: base).holders() == configuration.membership else {
+            throw Failure(.invalidArgument, "'configuration.members' are not the holders that its base names")
+        }
+    }
+
+    /// Version 0 is decided by those that its value names.
+    private static func checkHolders(_ value: ChunkValue, _ configuration: Configuration) throws(Failure) {
+        guard configuration.version == 0 else { return }
+        guard try value.holders() == configuration.membership else {
+            throw Failure(
+                .invalidArgument, "'value' names other nodes than 'configuration.members' (group \(value.group))")
+        }
+    }
+
+    private func report(_ isGranted: Bool, _ view: AcceptorView) throws -> Response {
+        try Response.json(AcceptorReport(isGranted, view, nodeID, store.acceptorID))
+    }
+}
+
+extension AcceptorReport {
+    init(_ isGranted: Bool, _ view: AcceptorView, _ node: NodeID, _ acceptor: AcceptorID) throws {
+        self.init(
+            granted: isGranted, nodeId: node, acceptorId: acceptor, configuration: view.configuration,
+            promisedBallot: view.acceptor.promised, acceptedBallot: view.acceptor.accepted?.ballot,
+            acceptedValue: try view.acceptor.accepted.map { try ChunkValue(encoded: $0.value) },
+            storedChecksum: view.chunk?.checksum, storedSizeBytes: view.chunk?.sizeBytes)
     }
 }
 

@@ -1,33 +1,31 @@
-import Base
 import Foundation
 import Synchronization
 
-/// How full the disk is that holds the node's data, measured about once a second at most.
+/// How full the disk is that holds the node's data, measured about once a second at most. Asking waits for nobody.
 final class DiskUsage: Sendable {
-    struct Reading: Sendable {
-        /// Share of the space open to us that is used, 0 to 100.
-        let percent: Double
-        /// The same with one decimal, as headers carry it.
-        let text: String
+    struct Reading: Hashable, Sendable {
+        /// Share of the space open to us that is used, in tenths of a percent.
+        let tenths: Int
 
-        init(percent: Double) {
-            let tenths = Int((min(max(percent, 0), 100) * 10).rounded())
-            self.percent = Double(tenths) / 10
-            text = "\(tenths / 10).\(tenths % 10)"
-        }
+        init(tenths: Int) { self.tenths = tenths }
+
+        init(percent: Double) { tenths = Int((min(max(percent, 0), 100) * 10).rounded()) }
+
+        /// 0 to 100.
+        var percent: Double { Double(tenths) / 10 }
+
+        /// The same with one decimal, as headers carry it.
+        var text: String { "\(tenths / 10).\(tenths % 10)" }
     }
 
     /// nil when the disk does not say.
     typealias Probe = @Sendable () -> Double?
 
-    private struct State {
-        var reading = Reading(percent: 0)
-        var readAt: ContinuousClock.Instant?
-    }
-
-    private static let validity = Duration.seconds(1)
+    private static let validityNanoseconds: Int64 = 1_000_000_000
     private let probe: Probe
-    private let state = Locked(State())
+    private let tenths = Atomic<Int>(0)
+    /// By a clock that only goes forward; 0 while nothing was measured.
+    private let measuredAtNanoseconds = Atomic<Int64>(0)
 
     init(probe: @escaping Probe) { self.probe = probe }
 
@@ -43,18 +41,19 @@ final class DiskUsage: Sendable {
     }
 
     var current: Reading {
-        let now = ContinuousClock.now
-        let (reading, isDue) = state.withLock { state in
-            guard let readAt = state.readAt, now - readAt < Self.validity else {
-                // Others go on with the old value while this thread asks.
-                state.readAt = now
-                return (state.reading, true)
-            }
-            return (state.reading, false)
+        // The thread that finds the value too old measures; others go on with the old one meanwhile.
+        if takeTurn(), let percent = probe() {
+            tenths.store(Reading(percent: percent).tenths, ordering: .relaxed)
         }
-        guard isDue, let percent = probe() else { return reading }
-        let fresh = Reading(percent: percent)
-        state.withLock { $0.reading = fresh }
-        return fresh
+        return Reading(tenths: tenths.load(ordering: .relaxed))
+    }
+
+    private func takeTurn() -> Bool {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC_COARSE, &time)
+        let now = Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+        let measuredAt = measuredAtNanoseconds.load(ordering: .relaxed)
+        guard measuredAt == 0 || now - measuredAt >= Self.validityNanoseconds else { return false }
+        return measuredAtNanoseconds.compareExchange(expected: measuredAt, desired: now, ordering: .relaxed).exchanged
     }
 }

@@ -56,20 +56,18 @@ struct RegistrationPlan: Equatable {
 /// Carries the plan out for as long as the node lives.
 struct Registration: Sendable {
     let registry: any NodeRegistry
-    let nodeID: NodeID
-    let url: String
+    let request: RegisterNodeRequest
     let intervalSeconds: Double
     let heartbeat: @Sendable () -> HeartbeatRequest
 
     private static let log = Logger("storage-node")
 
     init(
-        registry: any NodeRegistry, nodeID: NodeID, url: String, intervalSeconds: Double,
+        registry: any NodeRegistry, request: RegisterNodeRequest, intervalSeconds: Double,
         heartbeat: @escaping @Sendable () -> HeartbeatRequest
     ) {
         self.registry = registry
-        self.nodeID = nodeID
-        self.url = url
+        self.request = request
         self.intervalSeconds = intervalSeconds
         self.heartbeat = heartbeat
     }
@@ -93,9 +91,8 @@ struct Registration: Sendable {
 
     private func perform(_ step: RegistrationPlan.Step) async throws {
         switch step {
-        case .register:
-            try await registry.register(RegisterNodeRequest(nodeUrl: url, nodeId: nodeID, version: Version.current))
-        case .heartbeat: try await registry.heartbeat(nodeID, heartbeat())
+        case .register: try await registry.register(request)
+        case .heartbeat: try await registry.heartbeat(request.nodeId, heartbeat())
         }
     }
 
@@ -105,7 +102,8 @@ struct Registration: Sendable {
 
     private func noteSuccess(_ step: RegistrationPlan.Step) {
         guard step == .register else { return }
-        Self.log.info("registered with the metadata service", ["node": nodeID.description, "url": url])
+        Self.log.info(
+            "registered with the metadata service", ["node": request.nodeId.description, "url": request.nodeUrl])
     }
 
     private func noteFailure(_ error: any Error) {

@@ -1,10 +1,12 @@
 import Base
 import ChunkPaxos
 import ChunkStore
+import Digests
 import HTTPClient
 import HTTPTypes
 import Hosting
 import MetadataAPI
+import StorageNodeAPI
 import Synchronization
 
 /// The storage node: keeps chunks, is their acceptor, and tells the metadata service that it lives.
@@ -16,6 +18,9 @@ package final class StorageNodeService: Service {
     let store: ChunkStore
     let disk: DiskUsage
     let counters: StorageNodeCounters
+    /// Makes the proofs of what this node accepts; its key is new with every start.
+    let acceptanceProof: AcceptanceProof
+    private let proofKey = SecureRandom.bytes(ProofKey.byteCount)
     private let registry: (any NodeRegistry)?
     private let startedAt = ContinuousClock.now
     private let heartbeats = Locked<Task<Void, Never>?>(nil)
@@ -37,11 +42,13 @@ package final class StorageNodeService: Service {
         var options = ChunkStore.Options()
         options.superblockBytesMax = configuration.superblockBytesMax
         options.chunkBytesMax = configuration.chunkBytesMax
+        options.node = configuration.nodeID
         options.compactionLivePercent = configuration.compactionLivePercent
         options.compactionBytesPerSecond = configuration.compactionBytesPerSecond
         self.configuration = configuration
         self.registry = registry
         self.disk = disk
+        acceptanceProof = AcceptanceProof(key: proofKey)
         store = try ChunkStore(directory: configuration.dataDirectory, options: options, fileSystem: fileSystem)
         counters = StorageNodeCounters(metrics, store: store, disk: disk)
         reportOpening()
@@ -63,6 +70,7 @@ package final class StorageNodeService: Service {
                 "disk_usage": .number(usage), "chunk_count": .integer(statistics.chunkCount),
                 "uptime": .integer(Int((ContinuousClock.now - startedAt).components.seconds)),
                 "node_id": .text(configuration.nodeID.description),
+                "acceptor_id": .text(store.acceptorID.description),
                 "corrupt_chunks": .integer(statistics.corruptChunks),
                 "corrupt_records": .integer(statistics.corruptRecords),
             ])
@@ -78,7 +86,10 @@ package final class StorageNodeService: Service {
         ownURL.withLock { $0 = url }
         guard let registry else { return }
         let registration = Registration(
-            registry: registry, nodeID: configuration.nodeID, url: url,
+            registry: registry,
+            request: RegisterNodeRequest(
+                nodeUrl: url, nodeId: configuration.nodeID, version: Version.current, acceptorId: store.acceptorID,
+                proofKey: ProofKey(proofKey)),
             intervalSeconds: configuration.heartbeatSeconds
         ) { [store, disk] in
             HeartbeatRequest(

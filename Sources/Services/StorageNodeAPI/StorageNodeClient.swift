@@ -17,12 +17,18 @@ package struct StorageNodeClient: Sendable {
 
     /// Stores the bytes and, in the same durable record, accepts `value` under `ballot`: returns only when both are
     /// safe.
-    /// - Throws: ``HTTPClientError``; status 409 when the node holds other bytes or another value under that id.
-    package func store(_ id: ChunkID, _ bytes: [UInt8], ballot: Ballot, value: ChunkValue) async throws {
+    /// - Returns: the acceptor's proof; nil from a node that gives none.
+    /// - Throws: ``HTTPClientError``; status 409 when the node has promised or accepted otherwise, or has no vote.
+    @discardableResult
+    package func store(
+        _ id: ChunkID, _ bytes: [UInt8], ballot: Ballot, value: ChunkValue
+    ) async throws -> AcceptanceProofHeaders? {
         var request = put(id, bytes, value.checksum)
         request.headers[StorageNodeHeader.ballot] = ballot.description
         request.headers[StorageNodeHeader.value] = Data(try value.encoded()).base64EncodedString()
-        try await http.send(request).requireSuccess()
+        let response = try await http.send(request)
+        try response.requireSuccess()
+        return AcceptanceProofHeaders(response.headers)
     }
 
     /// Stores the bytes alone: what they are is agreed on afterwards.
@@ -56,12 +62,21 @@ package struct StorageNodeClient: Sendable {
         if response.status != .notFound { try response.requireSuccess() }
     }
 
-    package func prepare(_ id: ChunkID, _ ballot: Ballot) async throws -> AcceptorReport {
-        try await paxos(id, "prepare", PrepareRequest(ballot: ballot))
+    package func prepare(
+        _ id: ChunkID, in configuration: Configuration, _ ballot: Ballot
+    ) async throws -> AcceptorReport {
+        try await paxos(id, "prepare", PrepareRequest(configuration: configuration, ballot: ballot))
     }
 
-    package func accept(_ id: ChunkID, _ ballot: Ballot, _ value: ChunkValue) async throws -> AcceptorReport {
-        try await paxos(id, "accept", AcceptRequest(ballot: ballot, value: value))
+    package func accept(
+        _ id: ChunkID, in configuration: Configuration, _ ballot: Ballot, _ value: ChunkValue
+    ) async throws -> AcceptorReport {
+        try await paxos(id, "accept", AcceptRequest(configuration: configuration, ballot: ballot, value: value))
+    }
+
+    /// Takes the acceptor to the configuration, whose base was chosen.
+    package func install(_ id: ChunkID, _ configuration: Configuration) async throws -> AcceptorReport {
+        try await paxos(id, "install", InstallRequest(configuration: configuration))
     }
 
     /// What the acceptor has promised and accepted, and what it holds.
@@ -81,5 +96,23 @@ package struct StorageNodeClient: Sendable {
         var request = try ClientRequest.json(.post, "\(baseURL)/paxos/\(id)/\(phase)", body)
         request.totalTimeout = .seconds(5)
         return try await http.send(request).decoded(as: AcceptorReport.self)
+    }
+}
+
+/// What the answer to a PUT that was accepted says of the acceptance.
+package struct AcceptanceProofHeaders: Sendable, Hashable {
+    package let acceptor: AcceptorID
+    package let proof: SHA256Digest
+
+    package init(acceptor: AcceptorID, proof: SHA256Digest) {
+        self.acceptor = acceptor
+        self.proof = proof
+    }
+
+    init?(_ headers: HTTPHeaders) {
+        guard let acceptor = headers[StorageNodeHeader.acceptor].flatMap({ AcceptorID($0) }),
+            let proof = headers[StorageNodeHeader.proof].flatMap({ SHA256Digest($0) })
+        else { return nil }
+        self.init(acceptor: acceptor, proof: proof)
     }
 }

@@ -7,7 +7,10 @@ import StorageNodeAPI
 /// What ``PlacementGroupSink`` needs of the network; a test brings its own.
 package protocol ChunkNodes: Sendable {
     /// Returns once the node has the bytes durably, and with a ballot has accepted the value under it as durably.
-    func put(_ id: ChunkID, _ bytes: [UInt8], ballot: Ballot?, value: ChunkValue, on node: GroupMember) async throws
+    /// - Returns: the proof of that acceptance, if the node gives one.
+    func put(
+        _ id: ChunkID, _ bytes: [UInt8], ballot: Ballot?, value: ChunkValue, on node: GroupMember
+    ) async throws -> AcceptanceMessage?
     func fetch(_ id: ChunkID, from node: GroupMember) async throws -> [UInt8]
     func commit(_ id: ChunkID, _ request: CommitRequest) async throws
 }
@@ -17,13 +20,16 @@ struct HTTPChunkNodes: ChunkNodes {
     let http: HTTPClient
     let metadata: MetadataClient
 
-    func put(_ id: ChunkID, _ bytes: [UInt8], ballot: Ballot?, value: ChunkValue, on node: GroupMember) async throws {
+    func put(
+        _ id: ChunkID, _ bytes: [UInt8], ballot: Ballot?, value: ChunkValue, on node: GroupMember
+    ) async throws -> AcceptanceMessage? {
         let client = StorageNodeClient(node.nodeUrl, http: http)
-        if let ballot {
-            try await client.store(id, bytes, ballot: ballot, value: value)
-        } else {
+        guard let ballot else {
             try await client.store(id, bytes, checksum: value.checksum)
+            return nil
         }
+        return try await client.store(id, bytes, ballot: ballot, value: value)
+            .map { AcceptanceMessage(nodeId: node.nodeId, acceptorId: $0.acceptor, proof: $0.proof) }
     }
 
     func fetch(_ id: ChunkID, from node: GroupMember) async throws -> [UInt8] {

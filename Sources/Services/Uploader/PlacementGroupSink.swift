@@ -29,7 +29,13 @@ package final class PlacementGroupSink: ChunkSink {
         let node: GroupMember
         let id: ChunkID
         let value: ChunkValue
-        let holders: [GroupMember]
+        let holders: [Holder]
+    }
+
+    /// A node that has the chunk, and its proof that it accepted the value.
+    private struct Holder {
+        let node: GroupMember
+        let acceptance: AcceptanceMessage?
     }
 
     private let video: CreateVideoResponse
@@ -61,10 +67,11 @@ package final class PlacementGroupSink: ChunkSink {
         let value = ChunkValue(
             videoId: video.videoId, stream: outgoing.stream, sequence: chunk.sequence, sizeBytes: chunk.bytes.count,
             checksum: SHA256.digest(of: chunk.bytes), group: group.id, nodes: group.nodes.map(\.nodeId),
-            startSec: Self.microseconds(chunk.startSeconds), durationSec: Self.microseconds(chunk.durationSeconds))
+            acceptors: group.acceptors, startSec: Self.microseconds(chunk.startSeconds),
+            durationSec: Self.microseconds(chunk.durationSeconds))
         let holders = try await replicate(id, chunk.bytes, value)
         try await commit(id, value, holders)
-        let absent = group.nodes.filter { !holders.contains($0) }
+        let absent = group.nodes.filter { node in !holders.contains { $0.node == node } }
         missed.withLock { missed in
             for node in absent where missed.count < Self.missedMax {
                 missed.append(Missed(node: node, id: id, value: value, holders: holders))
@@ -101,76 +108,80 @@ package final class PlacementGroupSink: ChunkSink {
         for one in missed where health.isUp(one.node.nodeId) {
             guard let source = one.holders.first else { continue }
             do {
-                let bytes = try await nodes.fetch(one.id, from: source)
+                let bytes = try await nodes.fetch(one.id, from: source.node)
                 guard SHA256.digest(of: bytes) == one.value.checksum else { continue }
-                try await nodes.put(one.id, bytes, ballot: ballot, value: one.value, on: one.node)
-                try await nodes.commit(one.id, Self.request(one.value, one.holders + [one.node]))
+                let acceptance = try await nodes.put(one.id, bytes, ballot: ballot, value: one.value, on: one.node)
+                let holder = Holder(node: one.node, acceptance: acceptance)
+                try await nodes.commit(one.id, request(one.value, one.holders + [holder]))
             } catch {
                 return
             }
         }
     }
 
-    /// - Returns: the nodes that have accepted, a majority at least.
-    private func replicate(_ id: ChunkID, _ bytes: [UInt8], _ value: ChunkValue) async throws -> [GroupMember] {
+    /// - Returns: the nodes that have accepted, a majority at least, in the group's order.
+    private func replicate(_ id: ChunkID, _ bytes: [UInt8], _ value: ChunkValue) async throws -> [Holder] {
         let all = video.placementGroup.nodes
         let majority = video.placementGroup.majority
-        var holders: Set<GroupMember> = []
+        var holders: [GroupMember: Holder] = [:]
+        var refusing: Set<GroupMember> = []
         var isFirstRound = true
         try await patience.majority.run {
-            var targets = all.filter { !holders.contains($0) }
+            var targets = all.filter { holders[$0] == nil }
             // A node that is down is only waited for when there is no majority without it.
             let up = targets.filter { health.isUp($0.nodeId) }
             if isFirstRound, up.count >= majority { targets = up }
             isFirstRound = false
             let round = await attempt(id, bytes, value, targets, needed: majority - holders.count)
-            holders.formUnion(round.accepted)
+            for holder in round.accepted { holders[holder.node] = holder }
+            refusing.formUnion(round.refusing)
             if holders.count >= majority { return }
             throw Failure(
-                round.isFinal ? .conflict : .unavailable,
+                all.count - refusing.count < majority ? .conflict : .unavailable,
                 "only \(holders.count) of \(all.count) storage nodes took chunk \(id): "
                     + round.reasons.joined(separator: "; "))
         }
-        return all.filter(holders.contains)
+        return all.compactMap { holders[$0] }
     }
 
     private struct Round {
-        var accepted: Set<GroupMember> = []
+        var accepted: [Holder] = []
         var reasons: [String] = []
-        /// A node refused for a reason that will not change.
-        var isFinal = false
+        /// Nodes that refused for a reason that will not change.
+        var refusing: Set<GroupMember> = []
     }
 
     /// One PUT to each of the nodes, all at once; what is slow once `needed` have accepted is given up.
     private func attempt(
         _ id: ChunkID, _ bytes: [UInt8], _ value: ChunkValue, _ targets: [GroupMember], needed: Int
     ) async -> Round {
-        await withTaskGroup(of: (node: GroupMember, error: (any Error)?)?.self) { group in
+        await withTaskGroup(of: (node: GroupMember, result: Result<AcceptanceMessage?, any Error>)?.self) { group in
             for node in targets {
                 group.addTask { [nodes, ballot] in
                     do {
-                        try await nodes.put(id, bytes, ballot: ballot, value: value, on: node)
-                        return (node, nil)
+                        let proof = try await nodes.put(id, bytes, ballot: ballot, value: value, on: node)
+                        return (node, .success(proof))
                     } catch {
-                        return (node, error)
+                        return (node, .failure(error))
                     }
                 }
             }
             var round = Round()
             var waiting = targets.count
             while waiting > 0, let answer = await group.next() {
-                guard let (node, error) = answer else {
+                guard let (node, result) = answer else {
                     group.cancelAll()
                     continue
                 }
                 waiting -= 1
-                if let error {
+                switch result {
+                case .failure(let error):
                     if !Task.isCancelled { health.onFailure(node.nodeId) }
                     round.reasons.append("\(node.nodeId): \((error as? any PresentableError)?.message ?? "no answer")")
-                    if (error as? any PresentableError)?.category == .conflict { round.isFinal = true }
-                } else {
+                    if (error as? any PresentableError)?.category == .conflict { round.refusing.insert(node) }
+                case .success(let acceptance):
                     health.onSuccess(node.nodeId)
-                    round.accepted.insert(node)
+                    round.accepted.append(Holder(node: node, acceptance: acceptance))
                     guard round.accepted.count == needed, waiting > 0 else { continue }
                     group.addTask { [patience] in
                         try? await Task.sleep(for: patience.straggler)
@@ -183,16 +194,17 @@ package final class PlacementGroupSink: ChunkSink {
         }
     }
 
-    private func commit(_ id: ChunkID, _ value: ChunkValue, _ holders: [GroupMember]) async throws {
-        let request = Self.request(value, holders)
+    private func commit(_ id: ChunkID, _ value: ChunkValue, _ holders: [Holder]) async throws {
+        let request = request(value, holders)
         try await patience.metadata.run { try await nodes.commit(id, request) }
     }
 
-    private static func request(_ value: ChunkValue, _ holders: [GroupMember]) -> CommitRequest {
+    private func request(_ value: ChunkValue, _ holders: [Holder]) -> CommitRequest {
         CommitRequest(
-            nodeUrls: holders.map(\.nodeUrl), checksum: value.checksum, sizeBytes: value.sizeBytes,
+            nodeUrls: holders.map(\.node.nodeUrl), checksum: value.checksum, sizeBytes: value.sizeBytes,
             videoId: value.videoId, sequenceNum: value.sequence, redundancyMode: value.redundancyMode,
-            stream: value.stream, startSec: value.startSec, durationSec: value.durationSec)
+            stream: value.stream, startSec: value.startSec, durationSec: value.durationSec, ballot: ballot,
+            acceptances: holders.compactMap(\.acceptance))
     }
 
     /// Enough for any player, and short in JSON.

@@ -117,7 +117,10 @@ struct ChunkModel {
             }
             let state = acceptance == nil ? nil : acceptor
             guard let stored = live.content else { return (.created, [Effect(content: content, acceptor: state)]) }
-            guard stored == content else { return (.conflict, []) }
+            guard stored == content else {
+                // What is accepted takes the place of other bytes.
+                return acceptance == nil ? (.conflict, []) : (.created, [Effect(content: content, acceptor: acceptor)])
+            }
             return (.existing, acceptor == live.acceptor ? [] : [Effect(acceptor: acceptor)])
         case .delete:
             guard live.content != nil else { return (.notThere, []) }

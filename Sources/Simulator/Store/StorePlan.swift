@@ -37,6 +37,14 @@ package struct StorePlan: Sendable {
         return id
     }
 
+    private static let node = NodeID("node")
+
+    /// The store's acceptor is the only one of every chunk.
+    static let alone: Configuration = {
+        guard let node, let membership = try? Membership([Membership.Member(node)]) else { fatalError("not a node") }
+        return Configuration(initial: membership)
+    }()
+
     /// Small superblocks, so that a few writes fill one.
     func storeOptions(_ random: inout SplitMix, steps: StepQueue) -> ChunkStore.Options {
         var options = options
@@ -47,6 +55,7 @@ package struct StorePlan: Sendable {
         options.compactionBytesMin = ByteCount.kibibyte
         options.maintainsItself = false
         options.steps = steps
+        options.node = Self.node
         options.time = StoppedClock()
         let source = Locked(SplitMix(seed: random.next()))
         options.randomBytes = { count in

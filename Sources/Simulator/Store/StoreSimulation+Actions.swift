@@ -32,9 +32,13 @@ extension StoreSimulation {
         case .put(let content, let acceptance): put(content, acceptance, id, index, ticket, store)
         case .delete: store.delete(id) { [self] in settle(index, ticket, $0.map { $0 ? .deleted : .notThere }) }
         case .prepare(let ballot):
-            store.prepare(id, ballot) { [self] in settle(index, ticket, $0.map { $0.isGranted ? .granted : .refused }) }
+            store.ask(id, ChunkAcceptor.Request(StorePlan.alone, .prepare(ballot))) { [self] in
+                settle(index, ticket, $0.map { $0.isGranted ? .granted : .refused })
+            }
         case .accept(let accepted, let content):
-            store.accept(id, accepted, checksum: content.checksum, sizeBytes: content.bytes.count) { [self] in
+            let request = ChunkAcceptor.Request(StorePlan.alone, .accept(accepted.ballot, value: accepted.value))
+            let claim = BytesClaim(checksum: content.checksum, sizeBytes: content.bytes.count)
+            store.ask(id, request, holding: claim) { [self] in
                 settle(index, ticket, $0.map { $0.isGranted ? .granted : .refused })
             }
         }
@@ -45,7 +49,8 @@ extension StoreSimulation {
         _ store: ChunkStore
     ) {
         do throws(ChunkStoreError) {
-            let writer = try store.write(id, expected: content.checksum, acceptance: acceptance)
+            let writer = try store.write(
+                id, expected: content.checksum, acceptance: acceptance.map { Acceptance(StorePlan.alone, $0) })
             try writer.append(content.bytes)
             writer.finish { [self] result in
                 settle(

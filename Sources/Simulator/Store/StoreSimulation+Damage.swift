@@ -117,7 +117,7 @@ extension StoreSimulation {
     /// An acceptor that may have forgotten says nothing new.
     private func checkForgetful(_ store: ChunkStore, _ steps: StepQueue) {
         let ballot = Ballot(round: 100_000, proposer: 1)
-        store.prepare(StorePlan.ids[0], ballot) { [self] result in
+        store.ask(StorePlan.ids[0], ChunkAcceptor.Request(StorePlan.alone, .prepare(ballot))) { [self] result in
             if case .success = result { fail("an acceptor that lost records promises something") }
         }
         steps.runAll()

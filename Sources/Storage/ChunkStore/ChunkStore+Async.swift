@@ -6,7 +6,7 @@ import Dispatch
 extension ChunkStore {
     /// Stores the bytes.
     package func put(
-        _ id: ChunkID, _ bytes: [UInt8], expected: SHA256Digest? = nil, acceptance: Acceptor.Accepted? = nil
+        _ id: ChunkID, _ bytes: [UInt8], expected: SHA256Digest? = nil, acceptance: Acceptance? = nil
     ) async throws(ChunkStoreError) -> PutOutcome {
         try await settled { [self] completion in
             do throws(ChunkStoreError) {
@@ -26,14 +26,10 @@ extension ChunkStore {
         try await settled { [self] in delete(id, $0) }
     }
 
-    package func prepare(_ id: ChunkID, _ ballot: Ballot) async throws(ChunkStoreError) -> AcceptorOutcome {
-        try await settled { [self] in prepare(id, ballot, $0) }
-    }
-
-    package func accept(_ id: ChunkID, _ accepted: Acceptor.Accepted, checksum: SHA256Digest, sizeBytes: Int)
-        async throws(ChunkStoreError) -> AcceptorOutcome
-    {
-        try await settled { [self] in accept(id, accepted, checksum: checksum, sizeBytes: sizeBytes, $0) }
+    package func ask(
+        _ id: ChunkID, _ request: ChunkAcceptor.Request, holding bytes: BytesClaim? = nil
+    ) async throws(ChunkStoreError) -> AcceptorOutcome {
+        try await settled { [self] in ask(id, request, holding: bytes, $0) }
     }
 
     package func acceptorView(_ id: ChunkID) async throws(ChunkStoreError) -> AcceptorView {

@@ -55,10 +55,10 @@ extension ChunkStore {
         /// Set when the acceptor's state is not the chunk record's.
         let state: Located?
 
-        var acceptor: Acceptor { (state ?? chunk)?.acceptor ?? Acceptor() }
+        var acceptor: AcceptorState { (state ?? chunk)?.acceptor ?? .none }
 
         var view: AcceptorView {
-            AcceptorView(acceptor: acceptor, chunk: chunk.map { ChunkDescription($0.header) })
+            AcceptorView(acceptor, chunk.map { ChunkDescription($0.header) })
         }
     }
 
@@ -100,18 +100,19 @@ extension ChunkStore {
 
     /// Appends a record without payload, and calls `settled` when it is durable and `publish` has made it count.
     func append(
-        _ kind: RecordKind, _ id: ChunkID, _ key: IndexKey, acceptor: Acceptor,
+        _ kind: RecordKind, _ id: ChunkID, _ key: IndexKey, acceptor: AcceptorState,
         publish: @escaping @Sendable (inout State, IndexEntry) -> Void,
         settled: @escaping @Sendable (ChunkStoreError?) -> Void
     ) throws(ChunkStoreError) {
-        let metadata = acceptor.accepted?.value ?? []
+        let metadata = acceptor.metadata
         let idLength = id.description.utf8.count
         let length = RecordHeader.length(idLength: idLength, metadataLength: metadata.count, payloadLength: 0)
         let reservation = try reserve(length, for: .upkeep)
         let header = RecordHeader(
-            kind: kind, idLength: idLength, metadataLength: metadata.count, payloadLength: 0,
+            kind: kind, idLength: idLength, metadataLength: metadata.count,
+            configurationLength: acceptor.configurationBytes.count, payloadLength: 0,
             sequence: reservation.sequence, durableOffset: reservation.durableOffset, storedAt: options.time.now(),
-            promised: acceptor.promised, acceptedBallot: acceptor.accepted?.ballot, payloadCRC: 0,
+            promised: acceptor.vote.promised, acceptedBallot: acceptor.vote.accepted?.ballot, payloadCRC: 0,
             checksum: RecordHeader.checksumOfNothing, place: reservation.place)
         let result = withUnsafeTemporaryAllocation(byteCount: length, alignment: 16) { bytes in
             header.encode(into: bytes, id: id, metadata: metadata)

@@ -2,7 +2,7 @@ import Base
 import ChunkPaxos
 import Synchronization
 
-// The chunks' acceptors. What is decided is `Acceptor`'s; here it is made durable before it is said.
+// The chunks' acceptors. What is decided is `ChunkAcceptor`'s; here it is made durable before it is said.
 extension ChunkStore {
     package typealias AcceptorCompletion = @Sendable (Result<AcceptorOutcome, ChunkStoreError>) -> Void
 
@@ -15,30 +15,49 @@ extension ChunkStore {
         }
     }
 
-    /// Phase 1.
-    package func prepare(_ id: ChunkID, _ ballot: Ballot, _ completion: @escaping AcceptorCompletion) {
-        change(id, completion) { [self] (current, settle) throws(ChunkStoreError) in
-            try requireWholeLog(id)
-            var acceptor = current.acceptor
-            let isGranted = if case .promised = acceptor.onPrepare(ballot) { true } else { false }
-            try keep(acceptor, isGranted, id, current, settle)
-        }
-    }
-
-    /// Phase 2. Granted only when the store holds bytes of the value's size and checksum.
-    package func accept(
-        _ id: ChunkID, _ accepted: Acceptor.Accepted, checksum: SHA256Digest, sizeBytes: Int,
+    /// Gives a message to the chunk's acceptor.
+    /// - Parameter bytes: what the value of an `accept` says the chunk is; it is granted only when the store holds that.
+    package func ask(
+        _ id: ChunkID, _ request: ChunkAcceptor.Request, holding bytes: BytesClaim? = nil,
         _ completion: @escaping AcceptorCompletion
     ) {
         change(id, completion) { [self] (current, settle) throws(ChunkStoreError) in
-            try Self.checkMetadata(accepted.value)
-            if current.acceptor.accepted != accepted { try requireWholeLog(id) }
-            guard let chunk = current.chunk?.header, chunk.checksum == checksum, chunk.payloadLength == sizeBytes else {
-                return settle(.success(AcceptorOutcome(isGranted: false, view: current.view)))
+            var acceptor = try ownAcceptor(id, current.acceptor)
+            let reply = acceptor.on(request)
+            let next = AcceptorState(acceptor)
+            if next != current.acceptor {
+                try Self.checkMetadata(next)
+                try requireWholeLog(id)
             }
-            var acceptor = current.acceptor
-            let isGranted = acceptor.onAccept(accepted.ballot, value: accepted.value) == .accepted
-            try keep(acceptor, isGranted, id, current, settle)
+            if reply == .answered(.accepted), bytes?.isMet(by: current.view.chunk) != true {
+                let vote = current.acceptor.vote
+                let refusal = ChunkAcceptor.Reply.answered(.rejected(promised: vote.promised, accepted: vote.accepted))
+                return settle(.success(AcceptorOutcome(refusal, current.view)))
+            }
+            guard next != current.acceptor else { return settle(.success(AcceptorOutcome(reply, current.view))) }
+            let outcome = AcceptorOutcome(reply, AcceptorView(next, current.view.chunk))
+            try append(.acceptorState, id, current.key, acceptor: next) {
+                $0.publishAcceptor($1, over: current)
+            } settled: { error in
+                settle(error.map { .failure($0) } ?? .success(outcome))
+            }
+        }
+    }
+
+    /// The acceptor's state once it has accepted along with the bytes.
+    /// - Throws: `rejected`, `superseded` or `foreign` when it does not.
+    func accepting(
+        _ acceptance: Acceptance, _ id: ChunkID, _ current: Current
+    ) throws(ChunkStoreError) -> AcceptorState {
+        var acceptor = try ownAcceptor(id, current.acceptor)
+        let reply = acceptor.on(acceptance.request)
+        let next = AcceptorState(acceptor)
+        if next != current.acceptor { try requireWholeLog(id) }
+        switch reply {
+        case .answered(.accepted): return next
+        case .superseded(let configuration): throw Self.superseded(id, configuration)
+        case .foreign: throw foreign(id, acceptance.configuration, current.acceptor)
+        case .answered, .state, .installed: throw Self.rejected(id, current.acceptor.vote)
         }
     }
 
@@ -54,18 +73,64 @@ extension ChunkStore {
         }
     }
 
-    /// Writes the state down if it is new, and then answers.
-    private func keep(
-        _ acceptor: Acceptor, _ isGranted: Bool, _ id: ChunkID, _ current: Current,
-        _ settle: @escaping AcceptorCompletion
-    ) throws(ChunkStoreError) {
-        let view = AcceptorView(acceptor: acceptor, chunk: current.view.chunk)
-        let outcome = AcceptorOutcome(isGranted: isGranted, view: view)
-        guard acceptor != current.acceptor else { return settle(.success(outcome)) }
-        try append(.acceptorState, id, current.key, acceptor: acceptor) {
-            $0.publishAcceptor($1, over: current)
-        } settled: { error in
-            settle(error.map { .failure($0) } ?? .success(outcome))
+    private func ownAcceptor(_ id: ChunkID, _ state: AcceptorState) throws(ChunkStoreError) -> ChunkAcceptor {
+        guard let node = options.node else {
+            throw ChunkStoreError(.foreign, "this store is no node's and has no vote on chunk '\(id)'")
         }
+        return state.acceptor(of: Membership.Member(node, acceptorID))
     }
+}
+
+// Why an acceptor refuses.
+extension ChunkStore {
+    private static func rejected(_ id: ChunkID, _ acceptor: Acceptor) -> ChunkStoreError {
+        ChunkStoreError(
+            .rejected(acceptor),
+            "the acceptor of chunk '\(id)' has promised or accepted otherwise"
+                + (acceptor.promised.map { " (ballot \($0))" } ?? ""))
+    }
+
+    private static func superseded(_ id: ChunkID, _ configuration: Configuration) -> ChunkStoreError {
+        ChunkStoreError(
+            .superseded(configuration),
+            "chunk '\(id)' was decided and has gone on to version \(configuration.version): "
+                + "ask \(configuration.membership.names)")
+    }
+
+    /// The error for a message that has no voice here, with what is wrong with it.
+    package func foreign(_ id: ChunkID, _ asked: Configuration, _ view: AcceptorView) -> ChunkStoreError {
+        foreign(id, asked, AcceptorState(configuration: view.configuration, vote: view.acceptor))
+    }
+
+    private func foreign(_ id: ChunkID, _ asked: Configuration, _ known: AcceptorState) -> ChunkStoreError {
+        let members = asked.membership
+        let node = options.node
+        guard let member = members.members.first(where: { $0.node == node }) else {
+            return ChunkStoreError(
+                .foreign,
+                "node '\(node?.description ?? "")' is no acceptor of chunk '\(id)': the message names \(members.names)")
+        }
+        if let named = member.acceptor, named != acceptorID {
+            return ChunkStoreError(
+                .foreign,
+                "acceptor \(named) of node '\(member.node)' is no more: its disk was replaced, the node is now acceptor "
+                    + "\(acceptorID) and has no vote on chunk '\(id)'")
+        }
+        let own = known.configuration?.membership.names ?? "nobody"
+        return ChunkStoreError(
+            .foreign,
+            "the message names \(members.names) as the acceptors of '\(id)@\(asked.version)', which are \(own)")
+    }
+}
+
+extension AcceptorOutcome {
+    fileprivate init(_ reply: ChunkAcceptor.Reply, _ view: AcceptorView) {
+        self.reply = reply
+        self.view = view
+    }
+}
+
+extension Membership {
+    /// For a sentence.
+    fileprivate var names: String { members.map(\.node.description).joined(separator: ", ") }
 }

@@ -8,13 +8,16 @@ extension ChunkStore {
     /// - Throws: ``ChunkStoreError`` of code `corrupt` when the disk does not give them as they were stored. The chunk
     ///   is then in ``corruptChunks``.
     package func read(_ id: ChunkID) throws(ChunkStoreError) -> StoredChunk? {
-        guard let handle = try find(id) else { return nil }
+        guard let handle = try find(id, toRead: true) else { return nil }
         return StoredChunk(description: handle.description, bytes: try handle.read())
     }
 
     /// The chunk without its bytes, which can be had from the handle; nil when there is no such chunk.
-    package func find(_ id: ChunkID) throws(ChunkStoreError) -> ChunkHandle? {
-        guard let found = try locate(id, in: .chunks, withMetadata: false) else { return nil }
+    ///
+    /// - Parameter toRead: that the bytes will be asked for, so that they may come from the disk with the head.
+    package func find(_ id: ChunkID, toRead: Bool = false) throws(ChunkStoreError) -> ChunkHandle? {
+        let found = try locate(id, IndexKey(id), in: .chunks, withMetadata: false, toRead: toRead)
+        guard let found else { return nil }
         return ChunkHandle(store: self, id: id, superblock: found.superblock, header: found.header)
     }
 
@@ -32,7 +35,7 @@ extension ChunkStore {
         // The state may move meanwhile: into a chunk's record when that is stored, out of it when it is deleted.
         var state = before ?? chunk
         if state == nil { state = try locate(id, key, in: .acceptors, withMetadata: true) }
-        return AcceptorView(acceptor: state?.acceptor ?? Acceptor(), chunk: chunk.map { ChunkDescription($0.header) })
+        return AcceptorView(state?.acceptor ?? .none, chunk.map { ChunkDescription($0.header) })
     }
 
     /// One of the two indexes.
@@ -48,7 +51,7 @@ extension ChunkStore {
         /// Empty when it was not asked for.
         let metadata: [UInt8]
 
-        var acceptor: Acceptor { header.acceptor(metadata: metadata) }
+        var acceptor: AcceptorState { header.acceptorState(metadata: metadata) }
     }
 
     func locate(_ id: ChunkID, in table: Table, withMetadata: Bool) throws(ChunkStoreError) -> Located? {
@@ -56,11 +59,12 @@ extension ChunkStore {
     }
 
     /// Finds the newest record of `id`. The index gives the place under the lock; the record is read outside it.
-    func locate(_ id: ChunkID, _ key: IndexKey, in table: Table, withMetadata: Bool) throws(ChunkStoreError)
-        -> Located?
-    {
+    func locate(
+        _ id: ChunkID, _ key: IndexKey, in table: Table, withMetadata: Bool, toRead: Bool = false
+    ) throws(ChunkStoreError) -> Located? {
         var ordinal = 0
         while let (entry, superblock) = candidate(key, ordinal, table) {
+            if toRead { superblock.fetch(entry) }
             switch superblock.head(entry, of: id, withMetadata: withMetadata) {
             case .record(let header, let metadata):
                 return Located(entry: entry, superblock: superblock, header: header, metadata: metadata)

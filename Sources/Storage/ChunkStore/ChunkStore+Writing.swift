@@ -8,12 +8,13 @@ extension ChunkStore {
     /// - Parameters:
     ///   - expected: the checksum that the bytes must turn out to have.
     ///   - acceptance: a ballot and a value for the chunk's acceptor to accept in the same durable record. The value
-    ///     must say these very bytes: the caller gives its checksum as `expected`.
+    ///     must say these very bytes: the caller gives its checksum as `expected`. Bytes of another value that are
+    ///     there give way to it.
     /// - Throws: when it is clear already that nothing can be stored.
-    package func write(_ id: ChunkID, expected: SHA256Digest? = nil, acceptance: Acceptor.Accepted? = nil)
+    package func write(_ id: ChunkID, expected: SHA256Digest? = nil, acceptance: Acceptance? = nil)
         throws(ChunkStoreError) -> ChunkWriter
     {
-        if let acceptance { try Self.checkMetadata(acceptance.value) }
+        if let acceptance { try Self.checkMetadata(acceptance.state) }
         let error = state.withLock { state -> ChunkStoreError? in
             if state.isClosed { return .closed }
             return state.statistics.readOnlyReason.map { .readOnly($0) }
@@ -28,8 +29,8 @@ extension ChunkStore {
         change(id, completion) { [self] (current, settle) throws(ChunkStoreError) in
             guard current.chunk != nil else { return settle(.success(false)) }
             // The state is repeated only when the record that goes is the one that has it.
-            let carriesState = current.state == nil && current.acceptor != Acceptor()
-            try append(.tombstone, id, current.key, acceptor: carriesState ? current.acceptor : Acceptor()) {
+            let carriesState = current.state == nil && current.acceptor != .none
+            try append(.tombstone, id, current.key, acceptor: carriesState ? current.acceptor : .none) {
                 $0.publishTombstone($1, over: current, bearsState: carriesState)
                 $0.forgetCorrupt(id)
             } settled: { error in
@@ -39,25 +40,24 @@ extension ChunkStore {
     }
 
     func put(
-        _ body: ChunkBody, acceptance: Acceptor.Accepted?,
+        _ body: ChunkBody, acceptance: Acceptance?,
         _ completion: @escaping @Sendable (Result<PutOutcome, ChunkStoreError>) -> Void
     ) {
         change(body.id, completion) { [self] (current, settle) throws(ChunkStoreError) in
-            var acceptor = current.acceptor
-            if let acceptance, acceptance != acceptor.accepted { try requireWholeLog(body.id) }
-            if let acceptance, acceptor.onAccept(acceptance.ballot, value: acceptance.value) != .accepted {
-                throw Self.rejected(body.id, current.acceptor)
+            let acceptor = try acceptance.map { (acceptance) throws(ChunkStoreError) in
+                try accepting(acceptance, body.id, current)
             }
-            guard let chunk = current.chunk else {
-                return try store(body, acceptance == nil ? nil : acceptor, current, settle)
-            }
+            guard let chunk = current.chunk else { return try store(body, acceptor, current, settle) }
             guard chunk.header.checksum == body.checksum, chunk.header.payloadLength == body.payloadLength else {
+                // Bytes whose value was never accepted here, or only under a lower ballot, are nobody's: an acceptor
+                // that kept them could hold only what cannot be chosen any more.
+                if let acceptor { return try replace(body, current, settle, acceptor) }
                 throw ChunkStoreError(
                     .conflict,
                     "chunk '\(body.id)' is stored already, with other bytes (\(chunk.header.checksum.tagged))")
             }
-            if isKnownCorrupt(body.id) { return try replace(body, current, settle, acceptance == nil, acceptor) }
-            guard acceptor != current.acceptor else {
+            if isKnownCorrupt(body.id) { return try replace(body, current, settle, acceptor) }
+            guard let acceptor, acceptor != current.acceptor else {
                 return settle(.success(.existing(ChunkDescription(chunk.header))))
             }
             try append(.acceptorState, body.id, current.key, acceptor: acceptor) {
@@ -68,20 +68,23 @@ extension ChunkStore {
         }
     }
 
-    /// Writes the bytes again over a copy that is damaged: whoever has them intact mends the node by storing them.
+    /// Writes the bytes over a copy that is damaged (whoever has them intact mends the node by storing them), or that is
+    /// another value's.
+    /// - Parameter acceptor: the acceptor's new state; nil when it stays what it is.
     private func replace(
         _ body: ChunkBody, _ current: Current,
         _ settle: @escaping @Sendable (Result<PutOutcome, ChunkStoreError>) -> Void,
-        _ isPlain: Bool, _ acceptor: Acceptor
+        _ acceptor: AcceptorState?
     ) throws(ChunkStoreError) {
-        let carried = current.state == nil && acceptor != Acceptor() || !isPlain ? acceptor : nil
-        try store(body.movingPayload(metadataLength: carried?.accepted?.value.count ?? 0), carried, current, settle)
+        let isInRecord = current.state == nil && current.acceptor != .none
+        let carried = acceptor ?? (isInRecord ? current.acceptor : nil)
+        try store(body.movingPayload(metadataLength: carried?.metadata.count ?? 0), carried, current, settle)
     }
 
     /// Writes the record from the body's own buffer.
     /// - Parameter acceptor: what the record says of the acceptor; nil when it says nothing.
     private func store(
-        _ body: ChunkBody, _ acceptor: Acceptor?, _ current: Current,
+        _ body: ChunkBody, _ acceptor: AcceptorState?, _ current: Current,
         _ settle: @escaping @Sendable (Result<PutOutcome, ChunkStoreError>) -> Void
     ) throws(ChunkStoreError) {
         let reservation = try reserve(body.recordLength, for: .content)
@@ -105,18 +108,13 @@ extension ChunkStore {
 
     private func isKnownCorrupt(_ id: ChunkID) -> Bool { state.withLock { $0.corruptIDs.contains(id) } }
 
-    static func rejected(_ id: ChunkID, _ acceptor: Acceptor) -> ChunkStoreError {
-        ChunkStoreError(
-            .rejected(acceptor),
-            "the acceptor of chunk '\(id)' has promised or accepted otherwise"
-                + (acceptor.promised.map { " (ballot \($0))" } ?? ""))
-    }
-
-    static func checkMetadata(_ value: [UInt8]) throws(ChunkStoreError) {
-        guard value.count <= RecordHeader.metadataBytesMax else {
+    static func checkMetadata(_ state: AcceptorState) throws(ChunkStoreError) {
+        let count = state.metadata.count
+        guard count <= RecordHeader.metadataBytesMax else {
             throw ChunkStoreError(
                 .metadataTooLarge,
-                "the value has \(value.count) bytes; it may have \(RecordHeader.metadataBytesMax) at most")
+                "the value and its acceptors' names have \(count) bytes; they may have "
+                    + "\(RecordHeader.metadataBytesMax) at most")
         }
     }
 }

@@ -34,6 +34,8 @@ package final class ChunkStore: Sendable {
         package var reserveBytes: Int?
         /// Whether compaction and checkpoints happen by themselves, and not only when they are called for.
         package var maintainsItself = true
+        /// The node that this store's acceptor is at, as memberships name it; without one it has no voice.
+        package var node: NodeID?
         /// How often it looks whether there is something to do.
         package var maintenanceInterval: DispatchTimeInterval = .seconds(1)
         package var time: any TimeSource = SystemTime()

@@ -8,6 +8,10 @@ package struct ChunkStoreError: PresentableError {
         case conflict
         /// The chunk's acceptor refused the ballot or the value; its state is with the error.
         case rejected(Acceptor)
+        /// The chunk has gone on to a later configuration, which is with the error.
+        case superseded(Configuration)
+        /// The message names another acceptor, or another configuration of the same version.
+        case foreign
         /// Records of the log are lost, so that the acceptor may have promised what it does not know.
         case forgetful
         /// Bytes at rest do not match their checksum, or the disk does not give them.
@@ -42,7 +46,7 @@ package struct ChunkStoreError: PresentableError {
 
     package var category: ErrorCategory {
         switch code {
-        case .conflict, .rejected: .conflict
+        case .conflict, .rejected, .superseded, .foreign: .conflict
         case .corrupt, .unreadable: .corrupt
         case .checksumMismatch, .emptyChunk, .metadataTooLarge: .invalidArgument
         case .chunkTooLarge: .tooLarge

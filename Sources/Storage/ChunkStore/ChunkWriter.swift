@@ -11,19 +11,19 @@ package final class ChunkWriter: @unchecked Sendable {
     private let store: ChunkStore
     private let id: ChunkID
     private let expected: SHA256Digest?
-    private let acceptance: Acceptor.Accepted?
+    private let acceptance: Acceptance?
     private let payloadOffset: Int
     private var buffer: PooledBuffer?
     private var count = 0
     private var hash = SHA256()
 
-    init(_ store: ChunkStore, _ id: ChunkID, expected: SHA256Digest?, acceptance: Acceptor.Accepted?) {
+    init(_ store: ChunkStore, _ id: ChunkID, expected: SHA256Digest?, acceptance: Acceptance?) {
         self.store = store
         self.id = id
         self.expected = expected
         self.acceptance = acceptance
         payloadOffset = RecordHeader.payloadOffset(
-            idLength: id.description.utf8.count, metadataLength: acceptance?.value.count ?? 0)
+            idLength: id.description.utf8.count, metadataLength: acceptance?.state.metadata.count ?? 0)
     }
 
     /// Takes the next bytes.
@@ -88,14 +88,15 @@ struct ChunkBody: Sendable {
     let checksum: SHA256Digest
 
     /// Completes the record around the payload. The padding is zeroed: the buffer held another chunk before.
-    func encodeRecord(at reservation: Reservation, acceptor: Acceptor?, storedAt: Timestamp) -> RecordHeader {
+    func encodeRecord(at reservation: Reservation, acceptor: AcceptorState?, storedAt: Timestamp) -> RecordHeader {
         let bytes = buffer.bytes
-        let metadata = acceptor?.accepted?.value ?? []
+        let metadata = acceptor?.metadata ?? []
         let payload = UnsafeRawBufferPointer(rebasing: bytes[payloadOffset..<payloadOffset + payloadLength])
         let header = RecordHeader(
             kind: .chunk, idLength: id.description.utf8.count, metadataLength: metadata.count,
+            configurationLength: acceptor?.configurationBytes.count ?? 0,
             payloadLength: payloadLength, sequence: reservation.sequence, durableOffset: reservation.durableOffset,
-            storedAt: storedAt, promised: acceptor?.promised, acceptedBallot: acceptor?.accepted?.ballot,
+            storedAt: storedAt, promised: acceptor?.vote.promised, acceptedBallot: acceptor?.vote.accepted?.ballot,
             payloadCRC: CRC32C.checksum(payload), checksum: checksum, place: reservation.place)
         let payloadEnd = payloadOffset + payloadLength
         UnsafeMutableRawBufferPointer(rebasing: bytes[payloadEnd..<RecordHeader.aligned(payloadEnd)]).zero()

@@ -64,6 +64,14 @@ extension StoreFile {
 /// A file mapped for reading, unmapped when it is let go.
 package protocol FileMapping: AnyObject, Sendable {
     var bytes: UnsafeRawBufferPointer { get }
+    /// All of the range is about to be read: what is not in memory begins to come from the disk at once, instead of
+    /// piece by piece as it is touched. Does not wait.
+    func fetch(_ range: Range<Int>)
+}
+
+extension FileMapping {
+    /// For mappings that no disk is behind.
+    package func fetch(_ range: Range<Int>) {}
 }
 
 /// A failed call to the file system.

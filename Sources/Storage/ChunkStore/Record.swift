@@ -32,7 +32,10 @@ struct RecordHeader: Equatable {
 
     let kind: RecordKind
     let idLength: Int
+    /// Of the accepted value and the configuration together.
     let metadataLength: Int
+    /// How much at the metadata's end is the acceptor's configuration.
+    var configurationLength = 0
     let payloadLength: Int
     /// Place in the order of everything the store ever wrote: of two records about one id the higher counts. A copy
     /// made by compaction keeps the number.
@@ -41,7 +44,7 @@ struct RecordHeader: Equatable {
     let durableOffset: Int
     let storedAt: Timestamp
     let promised: Ballot?
-    /// The ballot under which `metadata` was accepted.
+    /// The ballot under which the value in the metadata was accepted.
     let acceptedBallot: Ballot?
     let payloadCRC: UInt32
     /// SHA-256 of the payload; of no bytes when there is none.
@@ -49,7 +52,7 @@ struct RecordHeader: Equatable {
     let place: RecordPlace
 
     /// Whether the record says what the acceptor has promised or accepted.
-    var bearsAcceptorState: Bool { promised != nil || acceptedBallot != nil }
+    var bearsAcceptorState: Bool { promised != nil || acceptedBallot != nil || configurationLength > 0 }
 
     /// Header, id and metadata: what the header's CRC covers.
     var headLength: Int { Self.byteCount + idLength + metadataLength }
@@ -97,8 +100,8 @@ extension RecordHeader {
         static let acceptedRound = promisedRound + 4
         static let checksum = acceptedRound + 4
         static let payloadCRC = checksum + 32
-        static let reserved = payloadCRC + 4
-        static let salt = reserved + 4
+        static let configurationLength = payloadCRC + 4
+        static let salt = configurationLength + 4
         static let offset = salt + 8
         static let end = offset + 8
     }
@@ -135,7 +138,7 @@ extension RecordHeader {
             UnsafeMutableRawBufferPointer(rebasing: output[Field.checksum..<Field.payloadCRC]).copyMemory(from: $0)
         }
         output.storeLittleEndian(payloadCRC, at: Field.payloadCRC)
-        output.storeLittleEndian(UInt32(0), at: Field.reserved)
+        output.storeLittleEndian(UInt32(configurationLength), at: Field.configurationLength)
         output.storeLittleEndian(place.salt, at: Field.salt)
         output.storeLittleEndian(UInt64(place.offset), at: Field.offset)
         output.storeLittleEndian(Self.headCRC(UnsafeRawBufferPointer(output), headLength), at: Field.headCRC)
@@ -205,11 +208,14 @@ extension RecordHeader {
         let digest = SHA256Digest(bytes: UnsafeRawBufferPointer(rebasing: head[Field.checksum..<Field.payloadCRC]))
         guard let kind = RecordKind(rawValue: head.littleEndian(UInt8.self, at: Field.kind)), let digest,
             let durableOffset = Int(exactly: head.littleEndian(UInt64.self, at: Field.durableOffset)),
-            durableOffset <= place.offset
+            durableOffset <= place.offset,
+            let configurationLength = Int(exactly: head.littleEndian(UInt32.self, at: Field.configurationLength)),
+            configurationLength <= Int(head.littleEndian(UInt16.self, at: Field.metadataLength))
         else { return nil }
         self.init(
             kind: kind, idLength: Int(head.littleEndian(UInt16.self, at: Field.idLength)),
             metadataLength: Int(head.littleEndian(UInt16.self, at: Field.metadataLength)),
+            configurationLength: configurationLength,
             payloadLength: Int(head.littleEndian(UInt32.self, at: Field.payloadLength)),
             sequence: head.littleEndian(UInt64.self, at: Field.sequence), durableOffset: durableOffset,
             storedAt: Timestamp(nanoseconds: Int64(bitPattern: head.littleEndian(UInt64.self, at: Field.storedAt))),

@@ -40,19 +40,64 @@ package enum PutOutcome: Hashable, Sendable {
 
 /// A chunk's acceptor and the bytes beside it, as they are on the disk.
 package struct AcceptorView: Hashable, Sendable {
+    /// Who decides the instance that the acceptor votes in; nil before the first message that left something.
+    package let configuration: Configuration?
+    /// Its vote there.
     package let acceptor: Acceptor
     /// nil when the node holds no bytes of that id.
     package let chunk: ChunkDescription?
+
+    init(_ state: AcceptorState, _ chunk: ChunkDescription?) {
+        configuration = state.configuration
+        acceptor = state.vote
+        self.chunk = chunk
+    }
 }
 
-/// An acceptor's answer to a prepare or an accept; its new state is durable.
+/// An acceptor's answer to a message; its new state is durable.
 package struct AcceptorOutcome: Hashable, Sendable {
-    package let isGranted: Bool
+    package let reply: ChunkAcceptor.Reply
     package let view: AcceptorView
 
-    package init(isGranted: Bool, view: AcceptorView) {
-        self.isGranted = isGranted
-        self.view = view
+    package var isGranted: Bool {
+        switch reply {
+        case .answered(.promised), .answered(.accepted), .installed, .state: true
+        case .answered(.rejected), .superseded, .foreign: false
+        }
+    }
+}
+
+/// The size and checksum that a value says its chunk has.
+package struct BytesClaim: Hashable, Sendable {
+    package let checksum: SHA256Digest
+    package let sizeBytes: Int
+
+    package init(checksum: SHA256Digest, sizeBytes: Int) {
+        self.checksum = checksum
+        self.sizeBytes = sizeBytes
+    }
+
+    func isMet(by chunk: ChunkDescription?) -> Bool { chunk?.checksum == checksum && chunk?.sizeBytes == sizeBytes }
+}
+
+/// What an acceptor is to accept along with a chunk's bytes.
+package struct Acceptance: Hashable, Sendable {
+    package let configuration: Configuration
+    package let accepted: Acceptor.Accepted
+
+    package init(_ configuration: Configuration, _ accepted: Acceptor.Accepted) {
+        self.configuration = configuration
+        self.accepted = accepted
+    }
+
+    var request: ChunkAcceptor.Request {
+        ChunkAcceptor.Request(configuration, .accept(accepted.ballot, value: accepted.value))
+    }
+
+    /// The state that it leaves behind when it is granted.
+    var state: AcceptorState {
+        AcceptorState(
+            configuration: configuration, vote: Acceptor(promised: accepted.ballot, accepted: accepted))
     }
 }
 

@@ -84,6 +84,17 @@ final class Superblock: Sendable {
         }
     }
 
+    /// Smaller records come with one read of the disk anyway.
+    private static let fetchBytesMin = 32 * 1024
+
+    /// The whole record that the index names is about to be read: one read of the disk brings it, where touching it
+    /// bit by bit would cause many.
+    func fetch(_ entry: IndexEntry) {
+        guard entry.payloadLength >= Self.fetchBytesMin else { return }
+        let payloadStart = RecordHeader.aligned(entry.offset + entry.headLength)
+        mapping.fetch(entry.offset..<payloadStart + Int(entry.payloadLength))
+    }
+
     func payload(_ header: RecordHeader) -> UnsafeRawBufferPointer {
         let start = header.place.offset + header.payloadOffset
         return UnsafeRawBufferPointer(rebasing: mapping.bytes[start..<start + header.payloadLength])
@@ -98,11 +109,5 @@ final class Superblock: Sendable {
 extension RecordHeader {
     func metadata(in head: UnsafeRawBufferPointer) -> [UInt8] {
         Array(head[(Self.byteCount + idLength)..<headLength])
-    }
-
-    /// What the record says of its chunk's acceptor. `metadata` is the record's own.
-    func acceptor(metadata: [UInt8]) -> Acceptor {
-        Acceptor(
-            promised: promised, accepted: acceptedBallot.map { Acceptor.Accepted(ballot: $0, value: metadata) })
     }
 }

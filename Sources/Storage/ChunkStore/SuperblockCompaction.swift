@@ -193,6 +193,7 @@ extension RecordHeader {
     fileprivate init(copying original: RecordHeader, to place: RecordPlace, durableOffset: Int) {
         self.init(
             kind: original.kind, idLength: original.idLength, metadataLength: original.metadataLength,
+            configurationLength: original.configurationLength,
             payloadLength: original.payloadLength, sequence: original.sequence, durableOffset: durableOffset,
             storedAt: original.storedAt, promised: original.promised, acceptedBallot: original.acceptedBallot,
             payloadCRC: original.payloadCRC, checksum: original.checksum, place: place)

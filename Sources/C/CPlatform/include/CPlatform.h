@@ -27,6 +27,9 @@ int vstack_open_beneath(int directory, const char *path, int flags, unsigned int
 /// Bytes that a connected TCP socket has received, and that its peer has acknowledged, since it was opened.
 bool vstack_tcp_progress(int socket, uint64_t *received, uint64_t *acknowledged);
 
+/// The number of the core that the calling thread is on, or -1 where the kernel does not say (sched_getcpu(3)).
+int vstack_current_core(void);
+
 /// A pipe that children do not inherit, whose read end does not block and which holds `size` bytes where allowed.
 int vstack_pipe(int ends[2], int size);
 

@@ -61,7 +61,7 @@ struct FactsRecord: Codable, Equatable {
         viewCount = facts.viewCount
         revision = facts.revision
         group = facts.group.id
-        self.members = members.map { GroupMember(nodeId: $0.id, nodeUrl: $0.url) }
+        self.members = facts.group.members(at: members)
         streams = facts.streams.map {
             Stream(
                 stream: $0.stream, chunkCount: $0.chunkCount, sizeBytes: $0.sizeBytes, sequenceEnd: $0.sequenceEnd)
@@ -72,7 +72,9 @@ struct FactsRecord: Codable, Equatable {
 
     /// - Throws: ``Failure`` (corrupt) when the record contradicts itself.
     func facts() throws(Failure) -> JournalFacts {
-        let placement = PlacementGroup(members: members.map(\.nodeId))
+        let identities = members.compactMap { member in member.acceptorId.map { (member.nodeId, $0) } }
+        let placement = PlacementGroup(
+            members: members.map(\.nodeId), identities: Dictionary(identities) { first, _ in first })
         guard let creator = UInt64(creator, radix: 16), placement.id == group, viewCount >= 0, durationSec >= 0,
             (publication?.first ?? 0) >= 0, (1...JournalPart.countMax).contains(publication?.count ?? 1),
             streams.allSatisfy({ $0.chunkCount >= 0 && $0.sizeBytes >= 0 && $0.sequenceEnd >= 0 })
@@ -112,5 +114,15 @@ enum PublicationRecord {
     /// - Throws: ``Failure``.
     static func decode(_ bytes: [UInt8]) throws(Failure) -> Publication {
         try Publication(try JSON.decode(PublishRequest.self, from: bytes))
+    }
+}
+
+extension PlacementGroup {
+    /// The group's members, where those nodes are.
+    func members(at nodes: [Node]) -> [GroupMember] {
+        let urls = Dictionary(nodes.map { ($0.id, $0.url) }) { first, _ in first }
+        return members.enumerated().compactMap { index, member in
+            urls[member].map { GroupMember(nodeId: member, nodeUrl: $0, acceptorId: acceptors?[index]) }
+        }
     }
 }

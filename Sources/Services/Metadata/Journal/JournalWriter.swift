@@ -42,7 +42,8 @@ struct JournalWriter: Sendable {
     func write(_ id: VideoID) async throws {
         guard let state = try await catalog.journal(of: id) else { return }
         if state.isClosing { return try await close(state) }
-        let lagging = Set(state.lags.filter { isUp($0.node) }.map(\.stream))
+        let present = Set(members(of: state).filter(isUp).map(\.nodeId))
+        let lagging = Set(state.lags.filter { present.contains($0.node) }.map(\.stream))
         guard state.urgency > .none || !lagging.isEmpty else { return }
         var written: [Written] = []
         var place = state.records(of: .publication).newest
@@ -96,7 +97,7 @@ struct JournalWriter: Sendable {
         _ record: [UInt8], _ stream: ChunkStream, revision: Int, _ state: JournalState
     ) async throws -> Written {
         let parts = try JournalPart.split(record, chunkBytesMax: chunkBytesMax)
-        var candidates = members(of: state).filter { isUp($0.nodeId) }
+        var candidates = members(of: state).filter(isUp)
         try require(candidates.count, state)
         let first = try await catalog.claimJournal(of: state.facts.id, stream, count: parts.count)
         for part in parts {
@@ -127,22 +128,25 @@ struct JournalWriter: Sendable {
     private func propose(_ chunk: JournalChunk, _ state: JournalState) async throws -> Set<NodeID> {
         let members = members(of: state)
         let value = try chunk.value.encoded()
-        let membership = try state.facts.group.membership()
+        let group = state.facts.group
+        let terms = VideoTerms(
+            group: group, configuration: Configuration(initial: try group.membership()), creator: state.facts.creator)
         for attempt in 0..<Self.proposalsMax {
             let survey = await AcceptorSurvey.take(
-                of: chunk.id, members: members, membership: membership,
-                awaiting: Set(members.map(\.nodeId).filter(isUp)), registry: registry,
-                gateway: gateway)
+                of: chunk.id, members: members, terms: terms, awaiting: Set(members.filter(isUp).map(\.nodeId)),
+                registry: registry, gateway: gateway)
             if case .chosen(let chosen, let holders) = survey.verdict {
                 guard chosen.value == value else { throw Self.taken(chunk.id) }
                 return Set(holders)
             }
             if attempt > 0 { try await Task.sleep(for: Self.backoff * Double.random(in: 0...Double(1 << attempt))) }
             let proposer = Proposer(
-                membership: membership, proposer: proposers.next(), value: value,
+                membership: terms.configuration.membership, proposer: proposers.next(), value: value,
                 roundSeenMax: survey.roundSeenMax)
-            let run = ProposalRun(chunk: chunk.id, members: members, gateway: gateway)
-            if await run.run(proposer) == .inconsistent { throw Self.taken(chunk.id) }
+            let bytes = ChunkBytes(chunk.id, survey, gateway: gateway)
+            let run = ProposalRun(
+                chunk: chunk.id, members: members, terms: terms, ignored: [], gateway: gateway, bytes: bytes)
+            if case .inconsistent = await run.run(proposer) { throw Self.taken(chunk.id) }
         }
         throw Failure(.unavailable, "the acceptors of chunk \(chunk.id) did not agree")
     }
@@ -153,13 +157,18 @@ struct JournalWriter: Sendable {
 }
 
 extension JournalWriter {
-    private func isUp(_ node: NodeID) -> Bool { registry.view.entry(node).map { $0.status != .down } ?? false }
+    /// Whether the member is there, with the disk that it had: with another one it has no vote and takes nothing.
+    private func isUp(_ member: GroupMember) -> Bool {
+        guard let entry = registry.view.entry(member.nodeId), entry.status != .down else { return false }
+        return member.acceptorId == nil || member.acceptorId == entry.node.acceptor
+    }
 
     /// The group's nodes, where they are now.
     private func members(of state: JournalState) -> [GroupMember] {
         let nodes = registry.view
-        return state.members.map {
-            GroupMember(nodeId: $0.id, nodeUrl: nodes.entry($0.id)?.node.url ?? $0.url)
+        return state.facts.group.members(at: state.members).map { member in
+            guard let url = nodes.entry(member.nodeId)?.node.url else { return member }
+            return GroupMember(nodeId: member.nodeId, nodeUrl: url, acceptorId: member.acceptorId)
         }
     }
 
@@ -242,6 +251,7 @@ private struct JournalChunk: Sendable {
         self.bytes = bytes
         value = ChunkValue(
             videoId: facts.id, stream: stream, sequence: sequence, sizeBytes: bytes.count,
-            checksum: SHA256.digest(of: bytes), group: facts.group.id, nodes: facts.group.members)
+            checksum: SHA256.digest(of: bytes), group: facts.group.id, nodes: facts.group.members,
+            acceptors: facts.group.acceptors)
     }
 }

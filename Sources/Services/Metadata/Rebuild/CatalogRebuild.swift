@@ -76,11 +76,18 @@ package struct CatalogRebuild: Sendable {
 
         var voter: Membership.Member { Membership.Member(page.nodeId, page.acceptorId) }
 
+        /// The node at the address that it was asked at.
+        var asked: Node {
+            Node(
+                id: node.id, url: askedURL, version: node.version, lastHeartbeat: node.lastHeartbeat,
+                report: node.report, acceptor: node.acceptor)
+        }
+
         var node: Node {
             let url = page.nodeUrl.isEmpty ? askedURL : page.nodeUrl
             return Node(
                 id: page.nodeId, url: url, version: page.version, lastHeartbeat: Timestamp(nanoseconds: 0),
-                report: NodeReport(chunkCount: page.chunkCount))
+                report: NodeReport(chunkCount: page.chunkCount), acceptor: page.acceptorId)
         }
     }
 
@@ -195,15 +202,20 @@ package struct CatalogRebuild: Sendable {
         guard case .undecided(let value, let group, let holders, _) = ruling, !value.stream.isJournal,
             holders.count >= group.majority
         else { return ruling }
-        let members = firsts.filter { group.members.contains($0.page.nodeId) }
-            .map { GroupMember(nodeId: $0.page.nodeId, nodeUrl: $0.askedURL) }
+        // Who created the video is not known before its journal is read.
+        let terms = VideoTerms(group: group, configuration: Configuration(initial: try group.membership()), creator: nil)
+        let members = group.members(at: firsts.map(\.asked))
         let round = found.entries.reduce(UInt32(0)) { max($0, $1.entry.promisedBallot?.round ?? 0) }
         let proposer = Proposer(
-            membership: try group.membership(), proposer: ProposerNumbers().next(), value: try value.encoded(),
+            membership: terms.configuration.membership, proposer: ProposerNumbers().next(), value: try value.encoded(),
             roundSeenMax: round)
-        guard await ProposalRun(chunk: found.id, members: members, gateway: gateway).run(proposer) == .decided else {
-            return ruling
-        }
+        let survey = await AcceptorSurvey.take(
+            of: found.id, members: members, terms: terms, awaiting: Set(members.map(\.nodeId)), registry: nil,
+            gateway: gateway)
+        let run = ProposalRun(
+            chunk: found.id, members: members, terms: terms, ignored: [], gateway: gateway,
+            bytes: ChunkBytes(found.id, survey, gateway: gateway))
+        guard case .decided = await run.run(proposer) else { return ruling }
         var entries: [(voter: Membership.Member, entry: AcceptorListing.Entry)] = []
         for member in members {
             guard let report = try? await gateway.read(found.id, at: member.nodeUrl).from(member),

@@ -54,7 +54,7 @@ enum ChunkRuling: Equatable {
 
     /// The group that the value names, which is the set of its acceptors.
     private static func group(of value: ChunkValue, _ id: ChunkID) throws(Failure) -> PlacementGroup {
-        let group = PlacementGroup(members: value.nodes)
+        let group = PlacementGroup(try value.holders())
         guard group.id == value.group else {
             throw Failure(.corrupt, "the nodes that its value names are not those of group \(value.group)")
         }
