@@ -28,6 +28,20 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Reso
         swiftSettings: settings)
 }
 
+/// What strangers' bytes reach: a test suite over the corpus or, with `VSTACK_FUZZ` set as `make fuzz` does, a program
+/// of libFuzzer's, which brings its own `main`.
+func fuzzed(_ dependencies: [Target.Dependency]) -> Target {
+    guard Context.environment["VSTACK_FUZZ"] == nil else {
+        return .executableTarget(
+            name: "fuzz", dependencies: dependencies, path: "Tests/FuzzTests",
+            exclude: ["Corpus", "CorpusTests.swift"],
+            swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])])
+    }
+    return .testTarget(
+        name: "FuzzTests", dependencies: dependencies, path: "Tests/FuzzTests", exclude: ["Fuzzer"],
+        resources: [.copy("Corpus")], swiftSettings: settings)
+}
+
 let package = Package(
     name: "vstack",
     products: [.executable(name: "vstack", targets: ["vstack"])],
@@ -168,6 +182,7 @@ let package = Package(
                 "Base", "Digests", "ChunkPaxos", "HTTPTypes", "HTTPClient", "Hosting", "Media", "MetadataAPI",
                 "SmartClient", "Streaming",
             ]),
+        fuzzed(["Base", "Digests", "ChunkPaxos", "HTTPTypes", "ChunkStore", "SimulatedDisk", "Media"]),
         tests(
             "WebSite",
             [
