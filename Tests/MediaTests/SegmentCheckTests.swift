@@ -109,7 +109,7 @@ import Testing
         for index in 0..<boxes {
             var broken = made.segments
             broken[0][index] ^= 0xff
-            _ = made.reason(segments: broken)
+            _ = made.reason(segments: [broken[0]])
         }
         for index in made.stream.initialization.indices {
             var broken = made.stream.initialization
