@@ -105,6 +105,8 @@ fmt: ## Format the Swift sources in place.
 	@swift format -i --parallel -r $(SWIFT_FOLDERS)
 
 bench: build packages-bench venv ## Measure beside nginx, fio, ffmpeg and etcd; writes docs/performance.md.
+	@echo "==> building ladder-bench (release)"
+	@swift build -c release --product ladder-bench
 	@VSTACK_BINARY=$(RELEASE_BINARY) $(PYTHON) -m Benchmarks $(ARGS)
 
 bench-store: packages-bench venv ## Fill, open, compact and verify a store of a million chunks; writes docs/storage.md.

@@ -19,8 +19,9 @@ from .nginx import Nginx  # noqa: E402
 from .reads import Reads  # noqa: E402
 from .report import keep, table  # noqa: E402
 
-CASES = ["chunk", "single", "small", "ping", "manifest", "put", "late-put", "upload", "commit", "commit5", "ladder",
-         "ladder-likeness", "ladder-size"]
+LADDER = ["ladder", "ladder-likeness", "ladder-size"]
+CASES = [
+    "chunk", "single", "small", "ping", "manifest", "put", "late-put", "upload", "commit", "commit5", *LADDER]
 
 
 def main() -> int:
@@ -65,6 +66,8 @@ def run(names: list[str], scale: Scale, folder: Path) -> list[Comparison]:
     try:
         nginx.start()
         cluster.start()
+        # Its comparisons are of one and the same run.
+        names = names + LADDER if "ladder" in names else names
         return [cases[name]() for name in CASES if name in names]
     finally:
         cluster.process.kill()

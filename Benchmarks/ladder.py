@@ -53,8 +53,8 @@ class Ladder:
             pair = tuple(picture_bytes(side / f"{rung[0]}.mp4") for side in [self.our_folder, self.their_folder])
             print(f"    {rung[0]}: {pair[0]:,} bytes beside {pair[1]:,}", flush=True)
             pairs.append(pair)
-        return self.comparison(
-            "bytes of the rung that differs most", "bytes", "0.95–1.05", *max(pairs, key=lambda pair: abs(pair[0] / pair[1] - 1)))
+        worst = max(pairs, key=lambda pair: abs(pair[0] / pair[1] - 1))
+        return self.comparison("bytes of the rung that differs most", "bytes", "0.95–1.05", *worst)
 
     @staticmethod
     def comparison(name: str, unit: str, wanted: str, ours: float, theirs: float) -> Comparison:

@@ -20,7 +20,8 @@ import Testing
         return (source, stream, try Clip(bytes: bytes))
     }
 
-    private static let picture = Clip.picture("64x64", seconds: 14, rate: 10) + ["-c:v", "libx264", "-preset", "ultrafast"]
+    private static let picture =
+        Clip.picture("64x64", seconds: 14, rate: 10) + ["-c:v", "libx264", "-preset", "ultrafast"]
 
     /// Segments follow each other and are 6 s long to a packet.
     private func checkGrid(_ stream: EncodedStream, packet: Double = 1024.0 / 44100) {
@@ -75,7 +76,8 @@ import Testing
     func late() async throws {
         let clip = try await Clip(
             Clip.picture("64x64", seconds: 14, rate: 10) + [
-                "-itsoffset", "1.5", "-f", "lavfi", "-i", "sine=frequency=440:duration=8", "-ac", "2", "-map", "0", "-map",
+                "-itsoffset", "1.5", "-f", "lavfi", "-i", "sine=frequency=440:duration=8", "-ac", "2", "-map", "0",
+                "-map",
                 "1", "-c:v", "libx264", "-preset", "ultrafast", "-c:a", "aac",
             ])
         let made = try #require(try await encode(clip))

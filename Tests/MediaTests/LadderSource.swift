@@ -111,7 +111,8 @@ enum Decoded {
                 "ffmpeg",
                 [
                     "-nostdin", "-v", "error", "-i", one.path, "-i", other.path, "-lavfi",
-                    "[1:v]yadif=deint=interlaced,scale=\(width):\(height)[b];[0:v][b]psnr=stats_file=\(report)", "-fps_mode",
+                    "[1:v]yadif=deint=interlaced,scale=\(width):\(height)[b];[0:v][b]psnr=stats_file=\(report)",
+                    "-fps_mode",
                     "passthrough", "-f", "null", "-",
                 ]), outputBytesMax: 1000)
         #expect(result.errorText == "")

@@ -176,7 +176,8 @@ import Testing
         arguments: [("smpte2084", "0x949494"), ("arib-std-b67", "0xbfbfbf")])
     func highRange(transfer: String, white: String) async throws {
         let clip = try await Clip([
-            "-f", "lavfi", "-i", "color=c=\(white):size=128x72:rate=10:duration=0.5,format=yuv420p10le", "-c:v", "libx265",
+            "-f", "lavfi", "-i", "color=c=\(white):size=128x72:rate=10:duration=0.5,format=yuv420p10le", "-c:v",
+            "libx265",
             "-preset", "ultrafast", "-x265-params",
             "log-level=none:transfer=\(transfer):colorprim=bt2020:colormatrix=bt2020nc",
         ])

@@ -76,9 +76,11 @@ import Testing
         #expect(made.reason { $0.unit = made.unit(0, 18) }?.contains("ends before 18 s") == true)
         #expect(made.reason(initialization: [1, 2, 3])?.contains("initialization") == true)
         #expect(
-            made.reason(entries: [made.stream.segments[0], made.stream.segments[0]], segments: [
-                made.segments[0], made.segments[0],
-            ])?.contains("does not begin where") == true)
+            made.reason(
+                entries: [made.stream.segments[0], made.stream.segments[0]],
+                segments: [
+                    made.segments[0], made.segments[0],
+                ])?.contains("does not begin where") == true)
         #expect(made.reason(segments: [made.segments[1], made.segments[0]])?.contains("bytes instead") == true)
 
         var moved = made.segments

@@ -110,7 +110,8 @@ import Testing
 
     @Test("a unit that is cancelled throws, and leaves nothing behind")
     func cancelled() async throws {
-        let clip = try await Clip(Clip.picture("640x360", seconds: 12, rate: 60) + ["-c:v", "libx264", "-preset", "ultrafast"])
+        let clip = try await Clip(
+            Clip.picture("640x360", seconds: 12, rate: 60) + ["-c:v", "libx264", "-preset", "ultrafast"])
         let source = try await LadderSource(clip)
         let ladder = LadderPlan.small(source)
         let plan = WorkUnitPlan(segments: source.segments, labels: ladder.rungs.map(\.label), starts: [0])
