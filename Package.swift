@@ -55,9 +55,11 @@ let package = Package(
         module("ChunkPaxos", in: "Consensus/ChunkPaxos", ["Base"]),
         module("Placement", in: "Consensus/Placement", ["Base", "Digests", "ChunkPaxos"]),
         module("ChunkStore", in: "Storage/ChunkStore", ["Base", "Digests", "ChunkPaxos"]),
-        module("Catalog", in: "Catalog/Catalog", ["Base", "ChunkPaxos", "Placement"]),
+        module("Jobs", in: "Jobs/Jobs", ["Base"]),
+        module("Catalog", in: "Catalog/Catalog", ["Base", "ChunkPaxos", "Placement", "Jobs"]),
         module(
-            "CatalogSQLite", in: "Catalog/CatalogSQLite", ["Base", "ChunkPaxos", "Placement", "Catalog", "CSQLite"]),
+            "CatalogSQLite", in: "Catalog/CatalogSQLite",
+            ["Base", "ChunkPaxos", "Placement", "Jobs", "Catalog", "CSQLite"]),
         module("Media", in: "Media", ["Base", "Processes"]),
 
         module("ConsensusSimulator", in: "Simulator/Consensus", ["Base", "ChunkPaxos"]),
@@ -136,6 +138,7 @@ let package = Package(
         tests("ChunkPaxos", ["Base", "ChunkPaxos"]),
         tests("ConsensusSimulator", ["Base", "ChunkPaxos", "ConsensusSimulator"]),
         tests("Placement", ["Base", "Placement"]),
+        tests("Jobs", ["Base", "Jobs"]),
         tests("ChunkStore", ["Base", "Digests", "ChunkPaxos", "ChunkStore", "SimulatedDisk"]),
         tests("StoreSimulator", ["ChunkStore", "StoreSimulator"]),
         tests("Catalog", ["Base", "ChunkPaxos", "Placement", "Catalog", "CatalogSQLite"]),
