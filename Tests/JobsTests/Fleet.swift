@@ -243,8 +243,8 @@ extension Fleet {
             return UnitResult(
                 rungs: truth.rungs.map {
                     UnitResult.Rung(
-                        label: $0.label, frameCount: 0, initializationBytes: 700,
-                        segments: Array($0.segments.dropLast()))
+                        label: $0.label, codecs: $0.codecs, initialization: $0.initialization, initializationBytes: 700,
+                        frameCount: 0, segments: Array($0.segments.dropLast()))
                 })
         }
     }

@@ -142,8 +142,8 @@ struct UnitResultTests {
         #expect(changed { $0.removeLast() } == "it has 480p where 360p, 480p were asked for")
         #expect(changed { $0[0] = $0[0].with(frames: 999) } == "360p has 1000 pictures and 480p 999")
         #expect(
-            changed { $0[0] = $0[0].with(segments: Array($0[0].segments.dropLast())) }
-                == "480p: it ends at 44.0 s instead of 48.0 s")
+            changed { $0[0] = $0[0].with(segments: Array($0[0].segments.dropLast(3))) }
+                == "480p: it ends at 32.0 s instead of 48.0 s")
         #expect(
             changed { $0[0] = $0[0].with(segments: Array($0[0].segments.dropFirst())) }
                 == "480p: segment 0 does not begin where the one before ends")
@@ -154,7 +154,7 @@ struct UnitResultTests {
 extension UnitResult.Rung {
     fileprivate func with(frames: Int? = nil, segments: [UnitResult.Segment]? = nil) -> UnitResult.Rung {
         UnitResult.Rung(
-            label: label, frameCount: frames ?? frameCount, initializationBytes: initializationBytes,
-            segments: segments ?? self.segments)
+            label: label, codecs: codecs, initialization: initialization, initializationBytes: initializationBytes,
+            frameCount: frames ?? frameCount, segments: segments ?? self.segments)
     }
 }

@@ -23,16 +23,21 @@ func makeJob(_ video: VideoID = VideoID(), units count: Int = 4) -> (Job, [WorkU
         let end = start + (part == 0 ? 8 : 40)
         let task = UnitTask(
             kind: .video, part: part, segments: part..<part + 1, startSec: start, endSec: end,
-            rungs: [label("480p"), label("360p")])
+            isLast: part == count - 1, rungs: [label("480p"), label("360p")])
         let priority = part == 0 ? JobPlan.Priority.first : JobPlan.Priority.rest
         units.append(WorkUnit(id: UnitID(video: video, number: part), task: task, priority: priority))
         start = end
     }
     let sound = UnitTask(
-        kind: .audio, part: 0, segments: 0..<count, startSec: 0, endSec: start, rungs: [.audio])
+        kind: .audio, part: 0, segments: 0..<count, startSec: 0, endSec: start, isLast: true, rungs: [.audio])
     units.append(WorkUnit(id: UnitID(video: video, number: count), task: sound, priority: JobPlan.Priority.audio))
     return (Job(video: video, createdAt: epoch), units)
 }
+
+let digest: SHA256Digest = {
+    guard let digest = SHA256Digest(String(repeating: "ab", count: 32)) else { preconditionFailure("it is a digest") }
+    return digest
+}()
 
 /// What an honest follower makes of the task.
 func result(of task: UnitTask) -> UnitResult {
@@ -46,7 +51,8 @@ func result(of task: UnitTask) -> UnitResult {
             (offset, start) = (offset + 50_000, start + duration)
         }
         return UnitResult.Rung(
-            label: label, frameCount: Int(task.durationSec * 25), initializationBytes: 700, segments: segments)
+            label: label, codecs: "avc1.4d401e", initialization: digest, initializationBytes: 700,
+            frameCount: Int(task.durationSec * 25), segments: segments)
     }
     return UnitResult(rungs: rungs)
 }
@@ -66,26 +72,26 @@ final class Desk {
 
     func pull(
         by number: Int, at seconds: Double, holding: [UnitID: FencingToken] = [:]
-    ) -> JobBoard<ArrayRows>.Grant? {
+    ) -> UnitGrant? {
         board.onPull(by: follower(number), holding: holding, now: at(seconds))
     }
 
     func heartbeat(
-        _ grant: JobBoard<ArrayRows>.Grant, at seconds: Double
-    ) -> JobBoard<ArrayRows>.LeaseVerdict {
+        _ grant: UnitGrant, at seconds: Double
+    ) -> LeaseVerdict {
         board.onHeartbeat(grant.unit.id, grant.token, nil, now: at(seconds))
     }
 
     /// An honest result.
     func finish(
-        _ grant: JobBoard<ArrayRows>.Grant, at seconds: Double
-    ) -> JobBoard<ArrayRows>.ResultVerdict {
+        _ grant: UnitGrant, at seconds: Double
+    ) -> ResultVerdict {
         board.onResult(grant.unit.id, grant.token, result(of: grant.unit.task), now: at(seconds))
     }
 
     func fail(
-        _ grant: JobBoard<ArrayRows>.Grant, _ reason: String = "it broke", isReleased: Bool = false, at seconds: Double
-    ) -> JobBoard<ArrayRows>.LeaseVerdict {
+        _ grant: UnitGrant, _ reason: String = "it broke", isReleased: Bool = false, at seconds: Double
+    ) -> LeaseVerdict {
         board.onFailure(grant.unit.id, grant.token, reason, isReleased: isReleased, now: at(seconds))
     }
 
@@ -99,6 +105,6 @@ final class Desk {
     }
 }
 
-extension JobBoard.ResultVerdict {
+extension ResultVerdict {
     var isAccepted: Bool { if case .accepted = self { true } else { false } }
 }

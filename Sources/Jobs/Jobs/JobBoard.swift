@@ -20,35 +20,13 @@ package struct JobBoard<Rows: JobRows> {
         self.policy = policy
     }
 
-    /// A unit that a follower was given.
-    package struct Grant: Sendable, Hashable {
-        package let unit: WorkUnit
-        package let token: FencingToken
-    }
-
-    package enum LeaseVerdict: Hashable, Sendable {
-        case held
-        /// The attempt is of no use any more, and why.
-        case fenced(String)
-    }
-
-    package enum ResultVerdict: Hashable, Sendable {
-        /// It counts. The caller publishes it in the same transaction.
-        case accepted(WorkUnit)
-        /// It counted before: the answer to that was lost.
-        case repeated
-        /// It is not what was asked for. The unit is given to another follower.
-        case refused(String)
-        case fenced(String)
-    }
-
     /// A follower asks for work.
     /// - Parameter holding: what it is at. Whatever else it was given it knows nothing of: it was restarted, or the
     ///   answer was lost.
     /// - Returns: nil when there is nothing for it now.
     package mutating func onPull(
         by follower: FollowerID, holding: [UnitID: FencingToken], now: Timestamp
-    ) throws(Rows.Failure) -> Grant? {
+    ) throws(Rows.Failure) -> UnitGrant? {
         try onSweep(now: now)
         for var unit in try rows.units(leasedTo: follower) {
             for lease in unit.leases where lease.follower == follower && holding[unit.id] != lease.token {
@@ -64,7 +42,7 @@ package struct JobBoard<Rows: JobRows> {
             job.startedAt = now
             try rows.save(job)
         }
-        return Grant(unit: unit, token: lease.token)
+        return UnitGrant(unit: unit, token: lease.token)
     }
 
     /// A follower says that it is still at it.
@@ -79,13 +57,14 @@ package struct JobBoard<Rows: JobRows> {
     }
 
     /// A follower has done a unit.
+    /// - Parameter objection: what the caller knows against the result; nil when it knows nothing.
     package mutating func onResult(
-        _ id: UnitID, _ token: FencingToken, _ result: UnitResult, now: Timestamp
+        _ id: UnitID, _ token: FencingToken, _ result: UnitResult, objection: String? = nil, now: Timestamp
     ) throws(Rows.Failure) -> ResultVerdict {
         guard var unit = try current(id, now: now) else { return .fenced("there is no such unit any more") }
         if unit.state == .done(token) { return .repeated }
         guard let lease = unit.lease(token) else { return .fenced(try reason(unit)) }
-        if let defect = result.defect(as: unit.task) {
+        if let defect = result.defect(as: unit.task) ?? objection {
             try refuse(&unit, token, defect, now: now)
             return .refused(defect)
         }

@@ -19,16 +19,25 @@ package struct UnitResult: Hashable, Sendable {
 
     package struct Rung: Hashable, Sendable {
         package let label: RungLabel
+        /// RFC 6381, such as `avc1.4d401e`.
+        package let codecs: String
+        /// Of the initialization segment at the start of the stream, and its length: the same for all units of a
+        /// rendition.
+        package let initialization: SHA256Digest
+        package let initializationBytes: Int
         /// Pictures, or frames of sound.
         package let frameCount: Int
-        /// Length of the initialization segment at the start of the stream.
-        package let initializationBytes: Int
         package let segments: [Segment]
 
-        package init(label: RungLabel, frameCount: Int, initializationBytes: Int, segments: [Segment]) {
+        package init(
+            label: RungLabel, codecs: String, initialization: SHA256Digest, initializationBytes: Int, frameCount: Int,
+            segments: [Segment]
+        ) {
             self.label = label
-            self.frameCount = frameCount
+            self.codecs = codecs
+            self.initialization = initialization
             self.initializationBytes = initializationBytes
+            self.frameCount = frameCount
             self.segments = segments
         }
 
@@ -40,9 +49,12 @@ package struct UnitResult: Hashable, Sendable {
 
     package init(rungs: [Rung]) { self.rungs = rungs }
 
-    /// How far a time may be from where it should be: less than a picture at 20 a second, and far above what timescales
-    /// round away.
-    private static let toleranceSec = 0.05
+    /// How far a segment may begin from where the one before ends: far above what timescales round away, and less than a
+    /// picture at 20 a second.
+    private static let continuitySecMax = 0.05
+    /// How far a result may begin and end from where the task does: its first picture may be shown a while after the
+    /// task's begin, and the last for a while after its end. Whether none is missing, the follower has checked.
+    private static let displacementSecMax = 6.0
     private static let sizeBytesMax = 1 << 40
 
     /// What is wrong with it as the result of this task, as far as a list of segments can tell; nil when nothing is.
@@ -51,10 +63,10 @@ package struct UnitResult: Hashable, Sendable {
             return "it has \(Self.list(rungs.map(\.label))) where \(Self.list(task.rungs)) were asked for"
         }
         for rung in rungs {
-            if let defect = rung.defect(tolerance: Self.toleranceSec, sizeMax: Self.sizeBytesMax) {
+            if let defect = rung.defect(tolerance: Self.continuitySecMax, sizeMax: Self.sizeBytesMax) {
                 return "\(rung.label): \(defect)"
             }
-            if task.kind == .video, let defect = rung.displacement(from: task, tolerance: Self.toleranceSec) {
+            if task.kind == .video, let defect = rung.displacement(from: task, tolerance: Self.displacementSecMax) {
                 return "\(rung.label): \(defect)"
             }
         }
@@ -74,7 +86,9 @@ package struct UnitResult: Hashable, Sendable {
 extension UnitResult.Rung {
     /// Segments follow each other without a gap, in bytes and in time.
     fileprivate func defect(tolerance: Double, sizeMax: Int) -> String? {
-        guard frameCount > 0, initializationBytes > 0, initializationBytes <= sizeMax, !segments.isEmpty else {
+        guard frameCount > 0, !codecs.isEmpty, initializationBytes > 0, initializationBytes <= sizeMax,
+            !segments.isEmpty
+        else {
             return "it is empty"
         }
         var end = (bytes: initializationBytes, sec: segments[0].startSec)

@@ -26,20 +26,23 @@ package struct UnitTask: Hashable, Sendable {
     package let kind: Kind
     /// Its place on the video's timeline among the units of its renditions, from 0.
     package let part: Int
-    /// Of the source rendition.
+    /// Of the source rendition, what has to be read: a little more than what is to be shown.
     package let segments: Range<Int>
     package let startSec: Double
     package let endSec: Double
+    /// Whether it goes on to the end, wherever that turns out to be.
+    package let isLast: Bool
     package let rungs: [RungLabel]
 
     package init(
-        kind: Kind, part: Int, segments: Range<Int>, startSec: Double, endSec: Double, rungs: [RungLabel]
+        kind: Kind, part: Int, segments: Range<Int>, startSec: Double, endSec: Double, isLast: Bool, rungs: [RungLabel]
     ) {
         self.kind = kind
         self.part = part
         self.segments = segments
         self.startSec = startSec
         self.endSec = endSec
+        self.isLast = isLast
         self.rungs = rungs
     }
 
