@@ -12,6 +12,8 @@ package struct MediaError: PresentableError {
         case zeroDuration
         /// It is a video, with something in it that cannot be handled.
         case unsupported
+        /// No rung of the ladder has that label.
+        case unknownQuality
         /// ffmpeg gave up on it.
         case conversionFailed
         /// Fragmented MP4 that breaks the rules of ISO/IEC 14496-12, or our limits.
@@ -33,7 +35,8 @@ package struct MediaError: PresentableError {
 
     package var category: ErrorCategory {
         switch code {
-        case .empty, .notAVideo, .noVideoTrack, .truncated, .zeroDuration, .unsupported, .conversionFailed:
+        case .empty, .notAVideo, .noVideoTrack, .truncated, .zeroDuration, .unsupported, .conversionFailed,
+            .unknownQuality:
             .invalidArgument
         case .malformedFragment, .tool: .internal
         }
