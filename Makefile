@@ -23,9 +23,13 @@ UNIT := swift test --disable-xctest
 # apart from those with real sockets, whose time limits are real too.
 UNIT_CORES := ^(Base|Digests|ChunkPaxos|ConsensusSimulator|Placement|ChunkStore|StoreSimulator|Catalog|VStack)Tests
 UNIT_MEDIA := ^(Processes|Media|Uploader)Tests
+# What crashes a decoder is kept in its corpus, which the unit tests run over.
+FUZZ_CORPUS := Tests/FuzzTests/Corpus
+FUZZ_TARGETS := record superblock checkpoint store fragments http
+FUZZ_SECONDS := 60
 SWIFT_FOLDERS := Package.swift Sources Tests
 
-.PHONY: help run build test unit integration browser soak sim sim-store tsan asan check fmt bench bench-store clean
+.PHONY: help run build test unit integration browser soak sim sim-store fuzz tsan asan check fmt bench bench-store clean
 .PHONY: build-debug packages packages-test packages-bench venv
 
 help: ## Show this list.
@@ -58,7 +62,8 @@ browser: build-debug ## Run the tests in Chromium.
 soak: build-debug ## Run the long tests: a 5 GB upload in bounded memory, rivals under kill -9.
 	@$(MAKE) pytest-run LOG=soak PATHS="Tests/Integration -m soak"
 
-sim: build ## Try to refute consensus and the store's durability, at length.
+sim: build ## Try to refute consensus, placement and the store's durability, at length.
+	@$(RELEASE_BINARY) sim --placement
 	@$(RELEASE_BINARY) sim --runs 1000000 --jobs $$(nproc) $(ARGS)
 	@$(MAKE) sim-store ARGS=
 
@@ -66,6 +71,16 @@ sim-store: packages ## Crash chunk stores at every step of simulated disks; ARGS
 	@echo "==> building the store's simulator (release)"
 	@swift build -c release --product simulate-store
 	@$(BUILD)/release/simulate-store $(ARGS)
+
+fuzz: packages ## Fuzz every decoder for a minute; make fuzz FUZZ_SECONDS=3600 FUZZ_TARGETS=store.
+	@echo "==> building the fuzzer"
+	@VSTACK_FUZZ=1 swift build --product fuzz --sanitize fuzzer --scratch-path $(BUILD)/fuzz
+	@for target in $(FUZZ_TARGETS); do \
+		echo "==> fuzzing $$target"; mkdir -p $(BUILD)/fuzz-corpus/$$target; \
+		FUZZ_TARGET=$$target $(BUILD)/fuzz/debug/fuzz -max_total_time=$(FUZZ_SECONDS) -timeout=20 -max_len=65536 \
+			-print_final_stats=1 -artifact_prefix=$(FUZZ_CORPUS)/$$target/ \
+			$(BUILD)/fuzz-corpus/$$target $(FUZZ_CORPUS)/$$target 2>&1 | tail -n 20; \
+	done
 
 tsan: packages ## Run the unit tests under the thread sanitizer.
 	@echo "==> unit tests, thread sanitizer"

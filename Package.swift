@@ -28,6 +28,20 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Reso
         swiftSettings: settings)
 }
 
+/// What strangers' bytes reach: a test suite over the corpus or, with `VSTACK_FUZZ` set as `make fuzz` does, a program
+/// of libFuzzer's, which brings its own `main`.
+func fuzzed(_ dependencies: [Target.Dependency]) -> Target {
+    guard Context.environment["VSTACK_FUZZ"] == nil else {
+        return .executableTarget(
+            name: "fuzz", dependencies: dependencies, path: "Tests/FuzzTests",
+            exclude: ["Corpus", "CorpusTests.swift"],
+            swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])])
+    }
+    return .testTarget(
+        name: "FuzzTests", dependencies: dependencies, path: "Tests/FuzzTests", exclude: ["Fuzzer"],
+        resources: [.copy("Corpus")], swiftSettings: settings)
+}
+
 let package = Package(
     name: "vstack",
     products: [.executable(name: "vstack", targets: ["vstack"])],
@@ -38,7 +52,7 @@ let package = Package(
         library("CSQLite", pkgConfig: "sqlite3", apt: "libsqlite3-dev"),  // CatalogSQLite
         library("CISAL", pkgConfig: "libisal", apt: "libisal-dev"),  // Digests
         library("COpenSSL", pkgConfig: "openssl", apt: "libssl-dev"),  // Digests
-        .target(name: "CPlatform", path: "Sources/C/CPlatform"),  // Base, Digests, Processes, HTTPServer
+        .target(name: "CPlatform", path: "Sources/C/CPlatform"),  // Base, Digests, Processes, HTTPServer, ChunkStore
         .target(name: "CWebAssets", path: "Sources/C/CWebAssets"),  // WebAssets
 
         // Foundations
@@ -54,7 +68,7 @@ let package = Package(
         // Cores
         module("ChunkPaxos", in: "Consensus/ChunkPaxos", ["Base"]),
         module("Placement", in: "Consensus/Placement", ["Base", "Digests", "ChunkPaxos"]),
-        module("ChunkStore", in: "Storage/ChunkStore", ["Base", "Digests", "ChunkPaxos"]),
+        module("ChunkStore", in: "Storage/ChunkStore", ["Base", "Digests", "ChunkPaxos", "CPlatform"]),
         module("Jobs", in: "Jobs/Jobs", ["Base"]),
         module("Catalog", in: "Catalog/Catalog", ["Base", "ChunkPaxos", "Placement", "Jobs"]),
         module(
@@ -62,7 +76,7 @@ let package = Package(
             ["Base", "ChunkPaxos", "Placement", "Jobs", "Catalog", "CSQLite"]),
         module("Media", in: "Media", ["Base", "Processes"]),
 
-        module("ConsensusSimulator", in: "Simulator/Consensus", ["Base", "ChunkPaxos"]),
+        module("ConsensusSimulator", in: "Simulator/Consensus", ["Base", "ChunkPaxos", "Placement"]),
 
         // Services: what others may call (…API), and the service itself.
         module(
@@ -102,7 +116,8 @@ let package = Package(
         module(
             "WebSite", in: "Services/WebSite",
             [
-                "Base", "Digests", "HTTPTypes", "HTTPClient", "MetadataAPI", "ConsensusSimulator", "Hosting", "WebAssets",
+                "Base", "Digests", "HTTPTypes", "HTTPClient", "MetadataAPI", "ConsensusSimulator", "Hosting",
+                "WebAssets",
             ]),
 
         // Simulation: a disk that fails on request, and the store upon it.
@@ -118,7 +133,8 @@ let package = Package(
             name: "vstack",
             dependencies: [
                 "Base", "HTTPTypes", "HTTPServer", "HTTPClient", "MetadataAPI", "UploaderAPI", "SmartClient", "Hosting",
-                "StorageNode", "Metadata", "Uploader", "Streaming", "WebSite", "ConsensusSimulator",
+                "ChunkPaxos", "ChunkStore", "StorageNode", "Metadata", "Uploader", "Streaming", "WebSite",
+                "ConsensusSimulator",
             ],
             path: "Sources/vstack", swiftSettings: settings),
 
@@ -136,12 +152,12 @@ let package = Package(
         tests("HTTPServer", ["Base", "HTTPTypes", "HTTPServer"]),
         tests("HTTPClient", ["Base", "HTTPTypes", "HTTPClient"]),
         tests("ChunkPaxos", ["Base", "ChunkPaxos"]),
-        tests("ConsensusSimulator", ["Base", "ChunkPaxos", "ConsensusSimulator"]),
+        tests("ConsensusSimulator", ["Base", "ChunkPaxos", "Placement", "ConsensusSimulator"]),
         tests("Placement", ["Base", "Placement"]),
         tests("Jobs", ["Base", "Jobs"]),
         tests("ChunkStore", ["Base", "Digests", "ChunkPaxos", "ChunkStore", "SimulatedDisk"]),
         tests("StoreSimulator", ["ChunkStore", "StoreSimulator"]),
-        tests("Catalog", ["Base", "ChunkPaxos", "Placement", "Catalog", "CatalogSQLite"]),
+        tests("Catalog", ["Base", "ChunkPaxos", "Placement", "Jobs", "Catalog", "CatalogSQLite"]),
         tests("Media", ["Base", "Processes", "Media"]),
         tests(
             "SmartClient", ["Base", "Digests", "ChunkPaxos", "HTTPTypes", "HTTPClient", "MetadataAPI", "SmartClient"]),
@@ -169,6 +185,7 @@ let package = Package(
                 "Base", "Digests", "ChunkPaxos", "HTTPTypes", "HTTPClient", "Hosting", "Media", "MetadataAPI",
                 "SmartClient", "Streaming",
             ]),
+        fuzzed(["Base", "Digests", "ChunkPaxos", "HTTPTypes", "ChunkStore", "SimulatedDisk", "Media"]),
         tests(
             "WebSite",
             [

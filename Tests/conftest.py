@@ -60,11 +60,11 @@ def separate_cluster() -> Iterator[Callable[..., SeparateCluster]]:
 
 @pytest.fixture
 def role(tmp_path: Path) -> Iterator[Callable[..., Daemon]]:
-    """Starts single roles: `role("storage", PORT=…)`; they are gone after the test."""
+    """Starts single roles: `role("storage", PORT=…)`; they are gone after the test. `prefix`: a command to run it by."""
     made: list[Daemon] = []
 
-    def start(name: str, *arguments: str, **settings: object) -> Daemon:
-        made.append(Daemon(name, [name, *arguments], {"HOST": "127.0.0.1", **settings}, tmp_path))
+    def start(name: str, *arguments: str, prefix: list[str] | None = None, **settings: object) -> Daemon:
+        made.append(Daemon(name, [name, *arguments], {"HOST": "127.0.0.1", **settings}, tmp_path, prefix))
         made[-1].start()
         return made[-1]
 

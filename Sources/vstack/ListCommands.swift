@@ -29,14 +29,18 @@ extension Command {
         name: "nodes", summary: "List the storage nodes and how they are.", options: Cluster.options
     ) { invocation in
         try await Cluster.with(invocation) { cluster in
-            var table = Table(["NODE", "STATUS", "DISK", "CHUNKS", "URL", "LAST HEARTBEAT"])
-            for node in try await cluster.metadata.nodes() {
+            let nodes = try await cluster.metadata.nodes()
+            var table = Table(["NODE", "STATUS", "DISK", "CHUNKS", "DAMAGED", "URL", "LAST HEARTBEAT"])
+            for node in nodes {
                 table.add([
                     "\(node.nodeId)", node.status.rawValue, "\((node.diskUsagePercent * 10).rounded() / 10) %",
-                    "\(node.chunkCount)", node.nodeUrl, "\(node.lastHeartbeat)",
+                    "\(node.chunkCount)", "\(node.corruptChunks.count)", node.nodeUrl, "\(node.lastHeartbeat)",
                 ])
             }
             Output.line(table.text)
+            for node in nodes {
+                if let impairment = node.impairment { Output.line(Table.printable("\(node.nodeId): \(impairment)")) }
+            }
             return 0
         }
     }

@@ -41,6 +41,7 @@ struct Role: Sendable {
         options: [
             CommandOption(setting: "NODE_ID", "NAME", "The node's name (default storage-node-1)."),
             CommandOption(setting: "NODE_URL", "URL", "Where others reach it (default its own port on localhost)."),
+            CommandOption(setting: "NODE_ZONE", "NAME", "What fails together with it, such as a rack."),
             CommandOption(setting: "DATA_DIR", "DIR", "Where the chunks are kept (default ./data/storage1)."),
             metadataURL,
             CommandOption(setting: "HEARTBEAT_INTERVAL", "SECONDS", "Time between heartbeats (default 10)."),
@@ -54,6 +55,12 @@ struct Role: Sendable {
                 setting: "COMPACTION_BYTES_PER_SEC", "BYTES", "How fast compaction copies (default 32 MiB)."),
             CommandOption(setting: "DISK_WARNING_PERCENT", "N", "Disk usage from which /health warns (default 85)."),
             CommandOption(setting: "DISK_CRITICAL_PERCENT", "N", "Disk usage that refuses writes (default 95)."),
+            CommandOption(
+                setting: "SCRUB_BYTES_PER_SEC", "BYTES",
+                "How fast what is stored is verified; 0: only when asked to (default 16 MiB)."),
+            CommandOption(
+                setting: "SCRUB_INTERVAL", "SECONDS", "From one verification's beginning to the next's (default 86400)."
+            ),
         ]
     ) { settings, http in
         try StorageNodeService(configuration: StorageNodeConfiguration(settings: settings), http: http)

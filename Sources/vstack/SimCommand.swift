@@ -12,6 +12,7 @@ extension Command {
             CommandOption("faults", "LIST", "all, none, or kinds parted by commas (default all)."),
             CommandOption("mutant", "NAME", "Break the protocol on purpose; this must be found."),
             CommandOption("scenario", "NAME", "Tell one story step by step instead."),
+            CommandOption("placement", nil, "Fill a growing cluster of 1000 nodes with 10 million chunks instead."),
             CommandOption("trace", nil, "Print what happens in each run."),
             CommandOption("json", nil, "Print the result as one JSON object."),
         ],
@@ -26,6 +27,7 @@ extension Command {
             """
     ) { invocation in
         if let name = invocation.flag("scenario") { return try SimulationOutput.tell(name, invocation) }
+        if invocation.isSet("placement") { return try SimulationOutput.fillCluster(invocation) }
         let campaign = try Campaign(invocation)
         let output = SimulationOutput(campaign, invocation)
         if invocation.isSet("trace"), !invocation.isSet("json") { return output.traceRuns() }
@@ -157,6 +159,22 @@ private struct SimulationOutput {
         let detail: String
         let command: String
         let trace: [TraceEvent]
+    }
+
+    /// Whether bytes stay even as nodes join.
+    static func fillCluster(_ invocation: Invocation) throws -> Int32 {
+        let simulation = PlacementSimulation()
+        let outcome = simulation.run()
+        if invocation.isSet("json") {
+            Output.line(String(decoding: try JSON.encode(outcome), as: UTF8.self))
+        } else {
+            let percent = { (level: Double) in "\((level * 1000).rounded() / 10) %" }
+            Output.line(
+                "\(simulation.nodeCount) nodes in \(simulation.zoneCount) zones hold \(outcome.chunks) chunks of "
+                    + "\(outcome.videos) videos: each \(percent(outcome.levelMin)) to \(percent(outcome.levelMax)) of "
+                    + "its part, \(outcome.copysets) copysets, \(outcome.crowdedGroups) of them crowded in a zone")
+        }
+        return outcome.isEven && outcome.crowdedGroups == 0 ? 0 : 1
     }
 
     /// A scenario, in lines or as JSON.

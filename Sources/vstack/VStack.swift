@@ -6,7 +6,8 @@ import Foundation
 enum VStack {
     static let commands: [Command] =
         [.up] + Role.all.map(\.command)
-        + [.upload, .play, .verify, .videos, .nodes, .delete, .sim, .metadataRebuild, .version, .help]
+        + [.upload, .play, .verify, .videos, .nodes, .delete, .sim, .metadataRebuild]
+        + [.store, .storeInspect, .storeCheck, .storeCompact, .version, .help]
 
     static func main() async {
         // A reader that leaves early is an error of the write, not the end of the program.

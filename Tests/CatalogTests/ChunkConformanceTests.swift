@@ -113,7 +113,9 @@ struct ChunkConformanceTests {
             let id = Fixture.nodes[0]
             try await catalog.registerNode(Fixture.node(id, url: "http://elsewhere:9000"))
             let corrupt = try [#require(ChunkID("bad-1")), #require(ChunkID("bad-2"))]
-            let report = NodeReport(diskUsagePercent: 45.2, chunkCount: 1250, corruptChunks: corrupt)
+            let space = Placement.Space(capacityBytes: 4 << 40, storedBytes: 3 << 30)
+            let report = NodeReport(
+                diskUsagePercent: 45.2, chunkCount: 1250, corruptChunks: corrupt, space: space)
             let later = Fixture.epoch.adding(seconds: 30)
             try await catalog.recordHeartbeat(of: id, report, at: later)
             let nodes = try await catalog.nodes()
@@ -122,6 +124,13 @@ struct ChunkConformanceTests {
                 nodes[0]
                     == Node(
                         id: id, url: "http://elsewhere:9000", version: "1.0.0", lastHeartbeat: later, report: report))
+            let moved = Node(
+                id: id, url: "http://third:1", version: "2", zone: "rack-7", lastHeartbeat: later, report: NodeReport())
+            try await catalog.registerNode(moved)
+            #expect(try await catalog.nodes()[0] == moved)
+            try await catalog.recordHeartbeat(of: id, report, at: later)
+            #expect(try await catalog.nodes()[0].zone == "rack-7")
+            #expect(try await catalog.nodes()[0].report.space == space)
             let stranger = try #require(NodeID("stranger"))
             #expect(
                 await catalogError { try await catalog.recordHeartbeat(of: stranger, report, at: later) } == .notFound)

@@ -53,6 +53,19 @@ struct OpeningTests {
         }
     }
 
+    @Test("nodes of a catalog from before zones are in the default one, and their groups stay")
+    func beforeZones() async throws {
+        try await withFolder { folder in
+            let path = folder + "/metadata.db"
+            try Self.makeOld(path, VideoID())
+            let catalog = try CatalogSQLite(path: path)
+            #expect(try await catalog.nodes().map(\.zone) == ["default"])
+            #expect(try await catalog.nodes().map(\.report.space) == [nil])
+            #expect(try await catalog.placementGroup("pg-1")?.members.map(\.description) == ["node-1"])
+            await catalog.close()
+        }
+    }
+
     /// A catalog with one published video, as it was before there was a journal.
     private static func makeOld(_ path: String, _ id: VideoID) throws {
         let connection = try Connection(path: path, createsFile: true)

@@ -120,6 +120,38 @@ struct DurabilityTests {
         #expect(again.statistics.corruptRecords == 0)
     }
 
+    @Test("a failed synchronization of a new superblock makes the store read-only too")
+    func failedSynchronizationOfSuperblock() async throws {
+        let system = FaultyFileSystem()
+        let store = try openMemory(system)
+        for number in 0..<3 { _ = try await store.put(chunkID("c\(number)"), bytes(16_000, seed: UInt64(number))) }
+        system.setFaults { $0.failsSynchronization = true }
+        #expect(await errorCode { _ = try await store.put(chunkID("c3"), bytes(16_000, seed: 3)) } == .readOnly)
+        system.setFaults { $0.failsSynchronization = false }
+        #expect(await errorCode { _ = try await store.put(chunkID("small"), [1]) } == .readOnly)
+        #expect(store.statistics.superblockCount == 1, "the new one does not count")
+    }
+
+    @Test("a full disk is known until there is room for a chunk, found by a write or by looking")
+    func fullDiskIsKnown() async throws {
+        let system = FaultyFileSystem()
+        let store = try openMemory(system)
+        #expect(!store.statistics.isDiskFull)
+        for looking in [true, false] {
+            system.setFaults { $0.freeBytes = 0 }
+            var number = 0
+            while !store.statistics.isDiskFull {
+                _ = await errorCode { _ = try await store.put(chunkID("\(looking)-\(number)"), bytes(9000, seed: 1)) }
+                number += 1
+            }
+            store.lookForSpace()
+            #expect(store.statistics.isDiskFull)
+            system.setFaults { $0.freeBytes = nil }
+            if looking { store.lookForSpace() } else { _ = try await store.put(chunkID("room"), bytes(9000, seed: 1)) }
+            #expect(!store.statistics.isDiskFull)
+        }
+    }
+
     @Test("a little room is used when there is less than is reserved ahead")
     func littleRoom() async throws {
         let system = FaultyFileSystem()

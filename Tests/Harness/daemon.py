@@ -41,8 +41,10 @@ def environment(**settings: object) -> dict[str, str]:
 class Daemon:
     """`vstack` with these arguments and settings; output goes to `<folder>/<name>.out` and `.err`, over all restarts."""
 
-    def __init__(self, name: str, arguments: list[str], settings: dict[str, object], folder: Path) -> None:
-        self.name, self.arguments, self.settings = name, arguments, settings
+    def __init__(
+            self, name: str, arguments: list[str], settings: dict[str, object], folder: Path,
+            prefix: list[str] | None = None) -> None:
+        self.name, self.arguments, self.settings, self.prefix = name, arguments, settings, prefix or []
         self.output, self.log = folder / f"{name}.out", folder / f"{name}.err"
         self.process: subprocess.Popen | None = None
 
@@ -50,7 +52,7 @@ class Daemon:
         assert not self.is_running(), f"{self.name} is running already"
         with open(self.output, "ab") as output, open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                [BINARY, *self.arguments], env=environment(**self.settings), stdin=subprocess.DEVNULL, stdout=output,
+                [*self.prefix, BINARY, *self.arguments], env=environment(**self.settings), stdin=subprocess.DEVNULL, stdout=output,
                 stderr=log, start_new_session=True, preexec_fn=_die_with_parent)
         running.append(self)
 

@@ -20,7 +20,7 @@ from Harness.daemon import BINARY, Daemon, environment, wait_for
 USAGE = 64
 # The contract's bound on how long it may take to say what is wrong.
 REFUSAL_SECONDS = 5
-COMMANDS = ["up", "metadata", "storage", "uploader", "stream", "web", "upload", "play", "verify", "nodes", "videos", "sim"]
+COMMANDS = ["up", "metadata", "storage", "uploader", "stream", "web", "upload", "play", "verify", "nodes", "videos", "store", "sim"]
 
 
 def vstack(*arguments: object, seconds: float = 20, **settings: object) -> subprocess.CompletedProcess[str]:

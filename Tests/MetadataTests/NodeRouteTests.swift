@@ -30,7 +30,8 @@ struct NodeRouteTests {
         arguments: [
             "node_url=a:8081&node_id=a", "node_url=ftp://a&node_id=a", "node_url=http://&node_id=a",
             "node_url=http://:80&node_id=a", "node_url=http://a", "node_id=a", "node_url=http://a&node_id=", "",
-            "node_url=http://a?x%3D1&node_id=a",
+            "node_url=http://a?x%3D1&node_id=a", "node_url=http://a&node_id=a&zone=two%20words",
+            "node_url=http://a&node_id=a&zone=",
         ])
     func badRegistrations(_ query: String) async throws {
         try await Harness.run(nodes: 0) { harness in
@@ -110,6 +111,9 @@ struct NodeRouteTests {
             }
             let healthy: [NodeSummary] = try await harness.call(.get, "/nodes/healthy").decoded()
             #expect(healthy.map(\.nodeId.description) == ["node-1", "node-3", "node-5"])
+            let all = try await harness.call(.get, "/nodes/all").decoded(Nodes.self).nodes
+            #expect(all.map(\.impairment) == [nil, "read-only", nil, "read-only", nil])
+            #expect(all.map(\.status) == [.healthy, .degraded, .healthy, .degraded, .healthy])
             for _ in 0..<10 {
                 let nodes = try await Upload(harness).created.placementGroup.nodes.map(\.nodeId.description)
                 #expect(nodes.sorted() == ["node-1", "node-3", "node-5"])
@@ -149,6 +153,50 @@ struct NodeRouteTests {
             }
             let upload = try await Upload(harness)
             #expect(Set(upload.urls) == [Harness.url(1), Harness.url(2)])
+        }
+    }
+
+    @Test("a video's copies are in three zones, which nodes name by query or body")
+    func zones() async throws {
+        try await Harness.run(nodes: 0) { harness in
+            for number in 0..<9 {
+                let id = try #require(NodeID("node-\(number + 1)"))
+                harness.cluster.add(id, at: Harness.url(number))
+                let request = RegisterNodeRequest(
+                    nodeUrl: Harness.url(number), nodeId: id, version: nil, zone: "rack-\(number / 3)")
+                #expect(try await harness.call(.post, "/nodes/register", request).status == 200)
+            }
+            for _ in 0..<20 {
+                let numbers = try await Upload(harness).urls.compactMap { url in
+                    (0..<9).first { Harness.url($0) == url }
+                }
+                #expect(Set(numbers.map { $0 / 3 }) == [0, 1, 2])
+            }
+            let query = "/nodes/register?node_url=http%3A%2F%2Fnode-1%3A8081&node_id=node-1&zone=rack-9"
+            #expect(try await harness.call(.post, query).status == 200)
+            let nodes: Nodes = try await harness.call(.get, "/nodes/all").decoded()
+            #expect(nodes.nodes.map(\.zone).first == "rack-9")
+        }
+    }
+
+    @Test("new videos go where there is room, and numbers that cannot be are 400")
+    func room() async throws {
+        try await Harness.run(nodes: 6) { harness in
+            for number in 0..<6 {
+                let report = HeartbeatRequest(
+                    diskUsagePercent: 1, chunkCount: 1, capacityBytes: 1 << 40,
+                    storedBytes: number == 0 ? 500 << 30 : 100 << 30)
+                #expect(try await harness.call(.post, "/nodes/node-\(number + 1)/heartbeat", report).status == 200)
+            }
+            var onFull = 0
+            for _ in 0..<50 { onFull += try await Upload(harness).urls.contains(Harness.url(0)) ? 1 : 0 }
+            // Half of all would be its part; far less than one of a hundred is due to it.
+            #expect(onFull <= 10)
+            for (capacity, stored) in [(0, 0), (-1, 0), (1, -1)] {
+                let report = HeartbeatRequest(
+                    diskUsagePercent: 1, chunkCount: 1, capacityBytes: capacity, storedBytes: stored)
+                #expect(try await harness.call(.post, "/nodes/node-1/heartbeat", report).status == 400)
+            }
         }
     }
 

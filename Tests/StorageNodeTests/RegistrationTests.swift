@@ -60,7 +60,8 @@ struct RegistrationTests {
     func life() async throws {
         let registry = Registry()
         registry.state.withLock { $0.isAway = true }
-        let node = try TestNode(["HEARTBEAT_INTERVAL": "0.05", "NODE_ID": "n1"], registry: registry)
+        let node = try TestNode(
+            ["HEARTBEAT_INTERVAL": "0.05", "NODE_ID": "n1", "NODE_ZONE": "rack-7"], registry: registry)
         _ = try await node.send(.put, "/chunk/a", body: [1])
         try await node.service.start(url: "http://localhost:1234")
         try await registry.until { $0.refusals > 0 }
@@ -68,7 +69,9 @@ struct RegistrationTests {
         try await registry.until { $0.heartbeats.count >= 2 }
         let (registration, heartbeat) = registry.state.withLock { ($0.registrations.first, $0.heartbeats.first) }
         #expect(registration?.nodeUrl == "http://localhost:1234" && registration?.nodeId.description == "n1")
+        #expect(registration?.zone == "rack-7")
         #expect(heartbeat?.impairment == nil)
+        #expect(heartbeat?.storedBytes == 1 && heartbeat?.capacityBytes ?? 0 > 1)
         #expect(heartbeat?.chunkCount == 1 && heartbeat?.diskUsagePercent == 10 && heartbeat?.corruptChunks == [])
 
         registry.state.withLock { $0.known = [] }
@@ -119,6 +122,7 @@ struct RegistrationTests {
         #expect(defaults.dataDirectory == "./data/storage1")
         #expect(defaults.superblockBytesMax == 1 << 30 && defaults.chunkBytesMax == 2 << 20)
         #expect(defaults.heartbeatSeconds == 10)
+        #expect(defaults.zone == nil)
         func configuration(_ variables: [String: String]) throws(Failure) -> StorageNodeConfiguration {
             try StorageNodeConfiguration(settings: Settings(environment: variables))
         }
@@ -128,7 +132,8 @@ struct RegistrationTests {
         #expect(try configuration(["COMPACTION_LIVE_PERCENT": "30"]).compactionLivePercent == 30)
         #expect(try configuration(["COMPACTION_BYTES_PER_SEC": "1000"]).compactionBytesPerSecond == 1000)
         for (name, value) in [
-            ("NODE_ID", "a b"), ("NODE_URL", "localhost"), ("METADATA_SERVICE_URL", "x"), ("HEARTBEAT_INTERVAL", "0"),
+            ("NODE_ID", "a b"), ("NODE_ZONE", "a b"), ("NODE_URL", "localhost"), ("METADATA_SERVICE_URL", "x"),
+            ("HEARTBEAT_INTERVAL", "0"),
             ("MAX_CHUNK_SIZE", "0"), ("DISK_CRITICAL_PERCENT", "101"), ("MAX_SUPERBLOCK_SIZE", "-1"),
         ] {
             do {

@@ -33,16 +33,15 @@ final class TestNode: Sendable {
 
     /// What the server would do with the request: the head to the handler, then the body as the handler asks for it.
     func send(
-        _ method: HTTPMethod, _ path: String, query: [(name: String, value: String)] = [], headers: HTTPHeaders = [:],
-        body: [UInt8] = [], announced: Bool = true
+        _ method: HTTPMethod, _ path: String, query: [(name: String, value: String)] = [],
+        headers: HTTPHeaders = [:], body: [UInt8] = [], announced: Bool = true
     ) async throws -> Response {
         guard case .found(let handler, let parameters) = router.match(method, path) else {
             return Response(.notFound)
         }
         var headers = headers
         if announced, method == .put || method == .post { headers["Content-Length"] = String(body.count) }
-        let request = Request(
-            method: method, path: path, parameters: parameters, headers: headers, queryItems: query)
+        let request = Request(method: method, path: path, parameters: parameters, headers: headers, queryItems: query)
         do {
             return try await answer(try handler(request), body)
         } catch {

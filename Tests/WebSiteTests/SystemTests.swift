@@ -46,7 +46,7 @@ import Testing
         func node(_ id: String) -> String {
             """
             {"node_id":"\(id)","node_url":"http://\(id)","status":"healthy","last_heartbeat":"2024-11-06T10:35:00Z",
-            "disk_usage_percent":45.2,"chunk_count":7,"version":"1.0.0","corrupt_chunks":[]}
+            "disk_usage_percent":45.2,"chunk_count":7,"version":"1.0.0","corrupt_chunks":[],"zone":"default"}
             """
         }
         let nodes = #"{"nodes":[\#(node("b")),\#(node("a"))]}"#

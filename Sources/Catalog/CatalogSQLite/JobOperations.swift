@@ -43,7 +43,8 @@ enum JobOperations {
             [
                 SQLValue(video), SQLValue(number), .text(task.kind.rawValue), SQLValue(task.part),
                 SQLValue(task.segments.lowerBound), SQLValue(task.segments.upperBound), SQLValue(task.startSec),
-                SQLValue(task.endSec), SQLValue(task.isLast ? 1 : 0), .text(rungs.map(\.description).joined(separator: " ")),
+                SQLValue(task.endSec), SQLValue(task.isLast ? 1 : 0),
+                .text(rungs.map(\.description).joined(separator: " ")),
                 SQLValue(unit.priority), SQLValue(token.number),
             ])
     }

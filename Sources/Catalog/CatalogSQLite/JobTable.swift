@@ -165,7 +165,8 @@ extension JobTable {
         let rungs = row.text(9).split(separator: " ").compactMap { RungLabel(String($0)) }
         let task = UnitTask(
             kind: try row.decode(3, UnitTask.Kind.init(rawValue:)), part: row.int(4),
-            segments: row.int(5)..<max(row.int(5), row.int(6)), startSec: row.real(7), endSec: row.real(8), isLast: row.int(18) != 0,
+            segments: row.int(5)..<max(row.int(5), row.int(6)), startSec: row.real(7), endSec: row.real(8),
+            isLast: row.int(18) != 0,
             rungs: rungs
         )
         return WorkUnit(

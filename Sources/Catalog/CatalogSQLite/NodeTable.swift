@@ -8,14 +8,16 @@ enum NodeTable {
     static func register(_ node: Node, _ connection: Connection) throws(CatalogError) {
         try connection.run(
             """
-            INSERT INTO nodes (id, url, version, last_heartbeat, disk_usage_percent, chunk_count, corrupt_chunks)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+            INSERT INTO nodes (id, url, version, last_heartbeat, disk_usage_percent, chunk_count, corrupt_chunks,
+                capacity_bytes, stored_bytes, zone)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
             ON CONFLICT (id) DO UPDATE SET url = ?2, version = ?3, last_heartbeat = ?4, disk_usage_percent = ?5,
-                chunk_count = ?6, corrupt_chunks = ?7
+                chunk_count = ?6, corrupt_chunks = ?7, capacity_bytes = ?8, stored_bytes = ?9, zone = ?10
             """,
             [
                 SQLValue(node.id), .text(node.url), .text(node.version), SQLValue(node.lastHeartbeat.nanoseconds),
                 SQLValue(node.report.diskUsagePercent), SQLValue(node.report.chunkCount), corrupt(node.report),
+                capacity(node.report), stored(node.report), .text(node.zone),
             ])
         if let acceptor = node.acceptor {
             let key = try key(of: node.id, connection)
@@ -47,12 +49,13 @@ enum NodeTable {
         try connection.run(
             """
             UPDATE nodes SET last_heartbeat = max(last_heartbeat, ?2), disk_usage_percent = ?3, chunk_count = ?4,
-                corrupt_chunks = ?5, impairment = ?6
+                corrupt_chunks = ?5, impairment = ?6, capacity_bytes = ?7, stored_bytes = ?8
             WHERE id = ?1
             """,
             [
                 SQLValue(id), SQLValue(time.nanoseconds), SQLValue(report.diskUsagePercent),
-                SQLValue(report.chunkCount), corrupt(report), report.isImpaired ? .text("") : .null,
+                SQLValue(report.chunkCount), corrupt(report), report.impairment.map { .text($0) } ?? .null,
+                capacity(report), stored(report),
             ])
         guard connection.changeCount == 1 else { throw unknown(id) }
     }
@@ -60,7 +63,7 @@ enum NodeTable {
     /// Of `nodes n` and its present `disks d`.
     private static let columns = """
         n.id, n.url, n.version, n.last_heartbeat, n.disk_usage_percent, n.chunk_count, n.corrupt_chunks, d.acceptor,
-        n.proof_key, n.impairment
+        n.proof_key, n.impairment, n.zone, n.capacity_bytes, n.stored_bytes
         """
 
     static func all(_ connection: Connection) throws(CatalogError) -> [Node] {
@@ -80,9 +83,11 @@ enum NodeTable {
     private static func node(_ row: Row) throws(CatalogError) -> Node {
         let report = NodeReport(
             diskUsagePercent: row.real(4), chunkCount: row.int(5),
-            corruptChunks: row.text(6).split(separator: " ").compactMap { ChunkID($0) }, isImpaired: !row.isNull(9))
+            corruptChunks: row.text(6).split(separator: " ").compactMap { ChunkID($0) },
+            space: row.isNull(11) ? nil : Placement.Space(capacityBytes: row.int(11), storedBytes: row.int(12)),
+            impairment: row.isNull(9) ? nil : row.text(9))
         return Node(
-            id: try row.decode(0) { NodeID($0) }, url: row.text(1), version: row.text(2),
+            id: try row.decode(0) { NodeID($0) }, url: row.text(1), version: row.text(2), zone: row.text(10),
             lastHeartbeat: Timestamp(nanoseconds: row.integer(3)), report: report,
             acceptor: row.isNull(7) ? nil : try row.decode(7) { AcceptorID($0) },
             proofKey: row.isNull(8) ? nil : row.withBlob(8) { Array($0) })
@@ -156,6 +161,14 @@ enum NodeTable {
     /// Chunk ids have no spaces, so a space parts them.
     private static func corrupt(_ report: NodeReport) -> SQLValue {
         .text(report.corruptChunks.map(\.description).joined(separator: " "))
+    }
+
+    private static func capacity(_ report: NodeReport) -> SQLValue {
+        report.space.map { SQLValue($0.capacityBytes) } ?? .null
+    }
+
+    private static func stored(_ report: NodeReport) -> SQLValue {
+        report.space.map { SQLValue($0.storedBytes) } ?? .null
     }
 
     private static func unknown(_ id: NodeID) -> CatalogError {

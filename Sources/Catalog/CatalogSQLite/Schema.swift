@@ -6,7 +6,14 @@ enum Schema {
     /// "VSTK": marks a SQLite file as a catalog of ours.
     private static let applicationID = 0x5653_544b
 
-    static let steps = [tables, activity, journal, identities, jobs]
+    static let steps = [tables, activity, journal, identities, space, jobs]
+
+    /// Where nodes stand and what they can hold, for placement. `default` is the zone of nodes that name none.
+    private static let space = """
+        ALTER TABLE nodes ADD COLUMN zone TEXT NOT NULL DEFAULT 'default';
+        ALTER TABLE nodes ADD COLUMN capacity_bytes INTEGER;
+        ALTER TABLE nodes ADD COLUMN stored_bytes INTEGER;
+        """
 
     /// The disks that nodes had, so that what was on a former one is not taken to be on the present one: 0 is a disk of
     /// which nothing is known. And what anybody changed, for whoever keeps something of it in memory.

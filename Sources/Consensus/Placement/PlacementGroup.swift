@@ -40,6 +40,9 @@ package struct PlacementGroup: Hashable, Sendable {
         self.acceptors = acceptors
     }
 
+    /// The digits of the id.
+    var hash: UInt64 { UInt64(id.dropFirst(3), radix: 16) ?? 0 }
+
     /// How many members make a quorum: any two quorums share a member.
     package var majority: Int { members.count / 2 + 1 }
 

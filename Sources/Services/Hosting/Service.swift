@@ -37,6 +37,7 @@ package enum HealthValue: Sendable, Encodable, ExpressibleByStringLiteral, Expre
     case integer(Int)
     case number(Double)
     case flag(Bool)
+    case texts([String])
 
     package init(stringLiteral value: String) { self = .text(value) }
     package init(integerLiteral value: Int) { self = .integer(value) }
@@ -48,6 +49,7 @@ package enum HealthValue: Sendable, Encodable, ExpressibleByStringLiteral, Expre
         case .integer(let value): try container.encode(value)
         case .number(let value): try container.encode(value)
         case .flag(let value): try container.encode(value)
+        case .texts(let value): try container.encode(value)
         }
     }
 }

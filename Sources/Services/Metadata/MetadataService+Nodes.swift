@@ -3,11 +3,14 @@ import Catalog
 import ChunkPaxos
 import HTTPTypes
 import MetadataAPI
+import Placement
 
 extension MetadataService {
     /// Corrupt chunks that are kept of a heartbeat; a node with more is beyond listing.
     private static let corruptChunksMax = 1000
     private static let versionBytesMax = 100
+    /// Characters of a node's own words that are kept.
+    private static let impairmentMax = 500
 
     func addNodeRoutes(to router: inout Router) {
         router.task(.get, "/nodes/healthy", "Storage nodes that are healthy") { _ in
@@ -45,7 +48,9 @@ extension MetadataService {
         }
         let text = try required("node_id")
         guard let id = NodeID(text) else { throw notANodeID(text) }
-        return RegisterNodeRequest(nodeUrl: try required("node_url"), nodeId: id, version: request.query("version"))
+        return RegisterNodeRequest(
+            nodeUrl: try required("node_url"), nodeId: id, version: request.query("version"),
+            zone: request.query("zone"))
     }
 
     private func register(_ body: RegisterNodeRequest) async throws -> Response {
@@ -58,8 +63,13 @@ extension MetadataService {
             throw Failure(.invalidArgument, "'version' is longer than \(Self.versionBytesMax) bytes")
         }
         let known = registry.view.entry(body.nodeId)?.node
+        let zone = body.zone ?? Placement.defaultZone
+        guard Placement.isZone(zone) else {
+            throw Failure(
+                .invalidArgument, "'\(zone.prefix(80))' is no zone: it must be 1 to 64 printable characters, no spaces")
+        }
         let node = Node(
-            id: body.nodeId, url: url, version: version, lastHeartbeat: time.now(),
+            id: body.nodeId, url: url, version: version, zone: zone, lastHeartbeat: time.now(),
             report: known?.report ?? NodeReport(),
             acceptor: body.acceptorId ?? known?.acceptor, proofKey: body.proofKey?.bytes)
         try await catalog.registerNode(node)
@@ -86,10 +96,14 @@ extension MetadataService {
             throw Failure(
                 .invalidArgument, "'disk_usage_percent' must be a number from 0 to 100, 'chunk_count' 0 or more")
         }
+        guard (body.capacityBytes ?? 1) > 0, (body.storedBytes ?? 0) >= 0 else {
+            throw Failure(.invalidArgument, "'capacity_bytes' must be 1 or more, 'stored_bytes' 0 or more")
+        }
+        let space = body.capacityBytes.map { Placement.Space(capacityBytes: $0, storedBytes: body.storedBytes ?? 0) }
         let report = NodeReport(
             diskUsagePercent: body.diskUsagePercent, chunkCount: body.chunkCount,
             corruptChunks: Array((body.corruptChunks ?? []).prefix(Self.corruptChunksMax)),
-            isImpaired: body.impairment != nil)
+            space: space, impairment: body.impairment.map { String($0.prefix(Self.impairmentMax)) })
         let wasDown = registry.view.entry(id)?.status == .down
         guard let now = registry.heartbeat(of: id, report) else {
             throw Failure(.notFound, "no storage node '\(id)' is registered: it has to register first")

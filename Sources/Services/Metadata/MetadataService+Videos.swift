@@ -106,11 +106,10 @@ extension MetadataService {
             throw Failure(.invalidArgument, "'filename' is longer than \(Self.filenameBytesMax) bytes")
         }
         let id = VideoID()
-        let nodes = registry.view
-        guard let group = Placement.group(for: id, among: nodes.candidates)?.identified(by: nodes.identities) else {
+        guard let group = registry.placementGroup(for: id) else {
             throw Failure(
                 .unavailable,
-                "no healthy storage node is there to place a video on (\(nodes.entries.count) registered): "
+                "no healthy storage node is there to place a video on (\(registry.view.entries.count) registered): "
                     + "start one and try again")
         }
         let ballot = Ballot(round: 0, proposer: SecureRandom.word())
@@ -123,7 +122,8 @@ extension MetadataService {
         return try .json(
             CreateVideoResponse(
                 videoId: id, uploadUrl: "/upload/\(id)",
-                placementGroup: PlacementGroupMessage(id: group.id, nodes: nodes.members(of: group)), ballot: ballot))
+                placementGroup: PlacementGroupMessage(id: group.id, nodes: registry.view.members(of: group)),
+                ballot: ballot))
     }
 
     private func setStatus(_ id: VideoID, _ body: StatusRequest) async throws -> Response {

@@ -1,11 +1,13 @@
 import Base
 import Catalog
 import MetadataAPI
+import Placement
 
 /// What is known of the storage nodes, and how well they are.
 ///
 /// Invariants:
 /// - A status follows from the last heartbeat, its report and recent answers; it is never stored as truth.
+/// - `copysets` follow from the ids and zones of all nodes alone, well or not.
 /// - `version` grows with every change that a manifest could show: a URL, a disk, a status, a corrupt chunk, a new node.
 struct NodeDirectory {
     /// From this share of the disk on a node is `degraded`.
@@ -26,6 +28,8 @@ struct NodeDirectory {
     /// In order of id.
     private(set) var entries: [Entry]
     private(set) var version = 0
+    /// nil until they are asked for, and after a node joined or changed its zone.
+    private var knownCopysets: Copysets?
     private let timeoutSec: Double
     /// No status can change by itself before this.
     private var recheckAt: Timestamp
@@ -44,8 +48,17 @@ struct NodeDirectory {
             entries.append(Entry(node: node, status: .down))
             entries.sort { $0.node.id < $1.node.id }
             version += 1
+            knownCopysets = nil
         }
         recheck(now)
+    }
+
+    /// The groups that new videos may be placed on.
+    mutating func copysets() -> Copysets {
+        if let knownCopysets { return knownCopysets }
+        let copysets = Copysets(entries.map { Placement.Candidate($0) })
+        knownCopysets = copysets
+        return copysets
     }
 
     /// - Returns: false when the node never registered.
@@ -55,7 +68,7 @@ struct NodeDirectory {
         replace(
             index,
             with: Node(
-                id: id, url: node.url, version: node.version, lastHeartbeat: now, report: report,
+                id: id, url: node.url, version: node.version, zone: node.zone, lastHeartbeat: now, report: report,
                 acceptor: node.acceptor, proofKey: node.proofKey))
         recheck(now)
         return true
@@ -79,6 +92,7 @@ struct NodeDirectory {
         {
             version += 1
         }
+        if old.zone != node.zone { knownCopysets = nil }
         entries[index].node = node
     }
 
@@ -111,8 +125,16 @@ struct NodeDirectory {
         let report = entry.node.report
         let isSlow = entry.slowUntil.map { $0 > now } ?? false
         let isFull = report.diskUsagePercent >= Self.diskWarningPercent
-        return isFull || !report.corruptChunks.isEmpty || report.isImpaired || isSlow ? .degraded : .healthy
+        return isFull || !report.corruptChunks.isEmpty || report.impairment != nil || isSlow ? .degraded : .healthy
     }
 
     private func index(of id: NodeID) -> Int? { entries.firstIndex { $0.node.id == id } }
+}
+
+extension Placement.Candidate {
+    init(_ entry: NodeDirectory.Entry) {
+        self.init(
+            id: entry.node.id, isHealthy: entry.status == .healthy, zone: entry.node.zone,
+            space: entry.node.report.space)
+    }
 }

@@ -25,6 +25,15 @@ final class NodeRegistry: Sendable {
         }
     }
 
+    /// Where a new video goes; nil when no node can take it.
+    func placementGroup(for video: VideoID) -> PlacementGroup? {
+        let (nodes, copysets) = directory.withLock { directory in
+            directory.refresh(now: time.now())
+            return (NodeView(version: directory.version, entries: directory.entries), directory.copysets())
+        }
+        return PlacementPlan(copysets, nodes.candidates).group(for: video)?.identified(by: nodes.identities)
+    }
+
     func register(_ node: Node) { directory.withLock { $0.onRegister(node, now: time.now()) } }
 
     /// - Returns: when the heartbeat was taken; nil when the node never registered.
@@ -70,7 +79,7 @@ struct NodeView: Sendable {
     var candidates: [Placement.Candidate] {
         entries
             .filter { $0.status != .down && $0.node.report.diskUsagePercent < NodeDirectory.diskCriticalPercent }
-            .map { Placement.Candidate(id: $0.node.id, isHealthy: $0.status == .healthy) }
+            .map { Placement.Candidate($0) }
     }
 
     func summaries(only status: NodeStatus? = nil) -> [NodeSummary] {
@@ -79,7 +88,8 @@ struct NodeView: Sendable {
                 nodeUrl: entry.node.url, nodeId: entry.node.id, status: entry.status,
                 lastHeartbeat: entry.node.lastHeartbeat, diskUsagePercent: entry.node.report.diskUsagePercent,
                 chunkCount: entry.node.report.chunkCount, version: entry.node.version,
-                corruptChunks: entry.node.report.corruptChunks, acceptorId: entry.node.acceptor)
+                corruptChunks: entry.node.report.corruptChunks, zone: entry.node.zone, acceptorId: entry.node.acceptor,
+                impairment: entry.status == .down ? nil : entry.node.report.impairment)
         }
     }
 }

@@ -133,6 +133,7 @@ struct ChunkRoutes: Sendable {
                 nodeID: service.configuration.nodeID
             ) {
                 service.counters.puts.add()
+                service.counters.bytesWritten.add($0)
             })
     }
 

@@ -12,7 +12,7 @@ final class ChunkUpload: BodySink, @unchecked Sendable {
     private let announcedBytes: Int?
     private let acceptance: ProvenAcceptance?
     private let nodeID: NodeID
-    private let onStored: @Sendable () -> Void
+    private let onStored: @Sendable (_ byteCount: Int) -> Void
     private var received = 0
 
     /// - Parameters:
@@ -20,7 +20,7 @@ final class ChunkUpload: BodySink, @unchecked Sendable {
     ///   - acceptance: that of the value, for when it is durable.
     init(
         _ writer: ChunkWriter, id: ChunkID, announcedBytes: Int?, acceptance: ProvenAcceptance?, nodeID: NodeID,
-        onStored: @escaping @Sendable () -> Void
+        onStored: @escaping @Sendable (_ byteCount: Int) -> Void
     ) {
         self.writer = writer
         self.id = id
@@ -43,10 +43,10 @@ final class ChunkUpload: BodySink, @unchecked Sendable {
                     Failure(
                         .invalidArgument, "chunk '\(id)' has \(received) bytes, but its value says \(announcedBytes)")))
         }
-        writer.finish { [id, nodeID, acceptance, onStored] result in
+        writer.finish { [id, nodeID, acceptance, onStored, received] result in
             switch result {
             case .success(let outcome):
-                onStored()
+                onStored(received)
                 respond(.success(Self.stored(id, outcome, acceptance)))
             case .failure(let error):
                 respond(Self.refused(error, nodeID))

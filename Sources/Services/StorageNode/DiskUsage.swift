@@ -40,6 +40,15 @@ final class DiskUsage: Sendable {
         }
     }
 
+    /// What the disk of the directory can hold, for us; nil when it does not say.
+    static func capacityBytes(of directory: String) -> Int? {
+        var info = statvfs()
+        guard statvfs(directory, &info) == 0 else { return nil }
+        let blocks = Int(info.f_blocks) - Int(info.f_bfree) + Int(info.f_bavail)
+        let (bytes, overflows) = blocks.multipliedReportingOverflow(by: Int(info.f_frsize))
+        return bytes > 0 && !overflows ? bytes : nil
+    }
+
     var current: Reading {
         // The thread that finds the value too old measures; others go on with the old one meanwhile.
         if takeTurn(), let percent = probe() {

@@ -58,13 +58,13 @@ struct Registration: Sendable {
     let registry: any NodeRegistry
     let request: RegisterNodeRequest
     let intervalSeconds: Double
-    let heartbeat: @Sendable () -> HeartbeatRequest
+    let heartbeat: @Sendable () async -> HeartbeatRequest
 
     private static let log = Logger("storage-node")
 
     init(
         registry: any NodeRegistry, request: RegisterNodeRequest, intervalSeconds: Double,
-        heartbeat: @escaping @Sendable () -> HeartbeatRequest
+        heartbeat: @escaping @Sendable () async -> HeartbeatRequest
     ) {
         self.registry = registry
         self.request = request
@@ -92,7 +92,7 @@ struct Registration: Sendable {
     private func perform(_ step: RegistrationPlan.Step) async throws {
         switch step {
         case .register: try await registry.register(request)
-        case .heartbeat: try await registry.heartbeat(request.nodeId, heartbeat())
+        case .heartbeat: try await registry.heartbeat(request.nodeId, await heartbeat())
         }
     }
 

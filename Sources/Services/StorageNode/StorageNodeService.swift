@@ -21,6 +21,7 @@ package final class StorageNodeService: Service {
     /// Makes the proofs of what this node accepts; its key is new with every start.
     let acceptanceProof: AcceptanceProof
     private let proofKey = SecureRandom.bytes(ProofKey.byteCount)
+    let scrubber: Scrubber
     private let registry: (any NodeRegistry)?
     private let startedAt = ContinuousClock.now
     private let heartbeats = Locked<Task<Void, Never>?>(nil)
@@ -50,7 +51,13 @@ package final class StorageNodeService: Service {
         self.disk = disk
         acceptanceProof = AcceptanceProof(key: proofKey)
         store = try ChunkStore(directory: configuration.dataDirectory, options: options, fileSystem: fileSystem)
-        counters = StorageNodeCounters(metrics, store: store, disk: disk)
+        let counters = StorageNodeCounters(metrics, store: store, disk: disk)
+        self.counters = counters
+        var scrubbing = Scrubber.Options()
+        scrubbing.bytesPerSecond = configuration.scrubBytesPerSecond
+        scrubbing.intervalSeconds = configuration.scrubIntervalSeconds
+        scrubber = Scrubber(store: store, options: scrubbing) { counters.load }
+        counters.add(scrubber, to: metrics)
         reportOpening()
     }
 
@@ -58,9 +65,14 @@ package final class StorageNodeService: Service {
         ChunkRoutes(self).add(to: &router)
         PingRoutes(self).add(to: &router)
         ConsensusRoutes(self).add(to: &router)
+        ScrubRoutes(self).add(to: &router)
     }
 
+    /// Chunks that `/health` names.
+    private static let damagedNamesMax = 20
+
     package func health() async -> HealthReport {
+        await store.lookedForSpace()
         let statistics = store.statistics
         let usage = disk.current.percent
         let verdict = HealthVerdict(statistics, diskPercent: usage, configuration)
@@ -73,8 +85,12 @@ package final class StorageNodeService: Service {
                 "acceptor_id": .text(store.acceptorID.description),
                 "corrupt_chunks": .integer(statistics.corruptChunks),
                 "corrupt_records": .integer(statistics.corruptRecords),
+                "scrub": .text(scrubber.progress.state.rawValue),
             ])
         report.fields["reason"] = verdict.reason.map { .text($0) }
+        if statistics.corruptChunks > 0 {
+            report.fields["corrupt"] = .texts(store.corruptChunks.prefix(Self.damagedNamesMax).map(\.description))
+        }
         return report
     }
 
@@ -84,17 +100,23 @@ package final class StorageNodeService: Service {
     package func start(url: String) async throws {
         let url = configuration.nodeURL ?? url
         ownURL.withLock { $0 = url }
+        scrubber.start()
         guard let registry else { return }
         let registration = Registration(
             registry: registry,
             request: RegisterNodeRequest(
-                nodeUrl: url, nodeId: configuration.nodeID, version: Version.current, acceptorId: store.acceptorID,
-                proofKey: ProofKey(proofKey)),
+                nodeUrl: url, nodeId: configuration.nodeID, version: Version.current, zone: configuration.zone,
+                acceptorId: store.acceptorID, proofKey: ProofKey(proofKey)),
             intervalSeconds: configuration.heartbeatSeconds
-        ) { [store, disk] in
-            HeartbeatRequest(
-                diskUsagePercent: disk.current.percent, chunkCount: store.chunkCount,
-                corruptChunks: store.corruptChunks, impairment: HealthVerdict.impairment(store.statistics))
+        ) { [store, disk, configuration] in
+            await store.lookedForSpace()
+            let usage = disk.current.percent
+            let statistics = store.statistics
+            return HeartbeatRequest(
+                diskUsagePercent: usage, chunkCount: store.chunkCount, corruptChunks: store.corruptChunks,
+                impairment: HealthVerdict(statistics, diskPercent: usage, configuration).impairment,
+                capacityBytes: DiskUsage.capacityBytes(of: configuration.dataDirectory),
+                storedBytes: statistics.chunkBytes)
         }
         heartbeats.withLock { $0 = Task { await registration.run() } }
     }
@@ -103,6 +125,7 @@ package final class StorageNodeService: Service {
         let task = heartbeats.withLock { $0 }
         task?.cancel()
         await task?.value
+        await scrubber.stopped()
         await store.closed()
     }
 
@@ -125,34 +148,5 @@ package final class StorageNodeService: Service {
                 "the log is damaged; what stood there is lost on this node",
                 ["stretches": "\(statistics.corruptRecords)", "bytes": "\(statistics.corruptRecordBytes)"])
         }
-    }
-}
-
-/// How a node is, in one word and one sentence.
-struct HealthVerdict: Equatable {
-    let status: String
-    let reason: String?
-
-    /// Why the node takes no chunks, or has no vote on them, so that no new video is placed on it while others are
-    /// there; nil when it can do both.
-    static func impairment(_ statistics: ChunkStoreStatistics) -> String? {
-        if let reason = statistics.readOnlyReason { return "read-only until restarted: \(reason)" }
-        return statistics.corruptRecords > 0 ? "records of its log are lost, so it has no vote" : nil
-    }
-
-    init(_ statistics: ChunkStoreStatistics, diskPercent: Double, _ configuration: StorageNodeConfiguration) {
-        let damaged = statistics.corruptChunks + statistics.corruptRecords
-        (status, reason) =
-            if let reason = statistics.readOnlyReason {
-                ("critical", "read-only until restarted: \(reason)")
-            } else if diskPercent > configuration.diskCriticalPercent {
-                ("critical", "the disk is \(diskPercent) % full; writes are refused")
-            } else if damaged > 0 {
-                ("degraded", "\(damaged) chunks or records are damaged on disk")
-            } else if diskPercent >= configuration.diskWarningPercent {
-                ("warning", "the disk is \(diskPercent) % full")
-            } else {
-                ("healthy", nil)
-            }
     }
 }

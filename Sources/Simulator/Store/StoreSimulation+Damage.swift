@@ -35,16 +35,16 @@ extension StoreSimulation {
     private func damage(_ image: FaultyFileSystem) -> String {
         let superblocks = image.paths.filter { $0.hasSuffix(".vsb") }
         let path = random.pick(superblocks)
-        switch random.below(16) {
+        switch random.below(18) {
         case 0..<2: return makeUnreadable(path, image)
         case 2..<4: return misdirect(path, from: random.pick(superblocks), image)
         case 4: return shorten(path, image)
         case 5:
             try? image.remove(path)
             return "\(path) is gone"
-        case 6: return bringBackCheckpoint(image)
-        case 7: return flipBit(SimulatedPaths.identity, image)
-        case 8..<10: return flipBit(SimulatedPaths.checkpoint, image)
+        case 6..<9: return bringBackCheckpoint(image)
+        case 9: return flipBit(SimulatedPaths.identity, image)
+        case 10..<12: return flipBit(SimulatedPaths.checkpoint, image)
         default: return flipBit(path, image)
         }
     }

@@ -37,7 +37,7 @@ struct SimulateStore {
         if lines.count > traceLinesMax { say("… \(lines.count - traceLinesMax) lines") }
         for line in lines.suffix(traceLinesMax) { say(line) }
         say("FAILED: seed \(failure.seed) \(failure.report.violation ?? "")")
-        say("again, with all its steps: make sim ARGS=\"--seed \(failure.seed) --trace\"")
+        say("again, with all its steps: make sim-store ARGS=\"--seed \(failure.seed) --trace\"")
         return 1
     }
 

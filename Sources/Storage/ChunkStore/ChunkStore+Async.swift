@@ -38,6 +38,17 @@ extension ChunkStore {
         }
     }
 
+    /// ``lookForSpace()`` for callers that must not be blocked.
+    package func lookedForSpace() async {
+        guard statistics.isDiskFull else { return }
+        await withCheckedContinuation { continuation in
+            resumption.async { [self] in
+                lookForSpace()
+                continuation.resume()
+            }
+        }
+    }
+
     /// A page of ``acceptors(after:limit:)``.
     package func acceptorPage(after cursor: ListingCursor?, limit: Int) async throws(ChunkStoreError) -> AcceptorPage {
         try await settled { [self] completion in

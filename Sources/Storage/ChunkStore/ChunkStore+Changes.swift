@@ -52,20 +52,26 @@ extension ChunkStore {
     struct Current {
         let key: IndexKey
         let chunk: Located?
+        /// The chunk's, also when its record's head is damaged so that nothing else is known of it.
+        let chunkEntry: IndexEntry?
         /// Set when the acceptor's state is not the chunk record's.
         let state: Located?
 
+        /// Of the chunk's record; where its head is damaged it may be any, so the lowest.
+        var chunkSequence: UInt64 { chunk?.header.sequence ?? 0 }
+
         var acceptor: AcceptorState { (state ?? chunk)?.acceptor ?? .none }
 
-        var view: AcceptorView {
-            AcceptorView(acceptor, chunk.map { ChunkDescription($0.header) })
-        }
+        var view: AcceptorView { AcceptorView(acceptor, chunk?.intactDescription) }
     }
 
     func current(_ id: ChunkID, _ key: IndexKey) throws(ChunkStoreError) -> Current {
-        Current(
-            key: key, chunk: try locate(id, key, in: .chunks, withMetadata: true),
-            state: try locate(id, key, in: .acceptors, withMetadata: true))
+        let state = try locate(id, key, in: .acceptors, withMetadata: true)
+        return switch lookUp(id, key, in: .chunks, withMetadata: true) {
+        case .found(let chunk): Current(key: key, chunk: chunk, chunkEntry: chunk.entry, state: state)
+        case .damaged(let entry): Current(key: key, chunk: nil, chunkEntry: entry, state: state)
+        case .absent: Current(key: key, chunk: nil, chunkEntry: nil, state: state)
+        }
     }
 
     /// Claims the id, and calls `change` with what is known of it. Whatever `change` throws, and whatever prevents
@@ -132,15 +138,16 @@ extension ChunkStore {
 extension ChunkStore.State {
     /// A chunk record counts, in place of an earlier one.
     mutating func publishChunk(_ entry: IndexEntry, over current: ChunkStore.Current, bearsState: Bool) {
-        if let old = current.chunk {
-            chunks.replace(old.entry, with: entry)
-            usages.onUnnamed(old.entry, sequence: old.header.sequence)
-            statistics.chunkBytes -= Int(old.entry.payloadLength)
+        if let old = current.chunkEntry {
+            chunks.replace(old, with: entry)
+            usages.onUnnamed(old, sequence: current.chunkSequence)
+            statistics.chunkBytes -= Int(old.payloadLength)
         } else {
             chunks.insert(entry)
         }
         usages.onNamed(entry)
         statistics.chunkBytes += Int(entry.payloadLength)
+        quarantine.release(entry.key)
         guard bearsState, let old = current.state else { return }
         acceptors.remove(old.entry)
         usages.onUnnamed(old.entry, sequence: old.header.sequence)
@@ -150,11 +157,12 @@ extension ChunkStore.State {
     mutating func publishTombstone(_ entry: IndexEntry, over current: ChunkStore.Current, bearsState: Bool) {
         // The tombstone's own sequence is no higher, which is all that matters.
         usages.onTombstone(entry, sequence: nextSequence - 1)
-        if let old = current.chunk {
-            chunks.remove(old.entry)
-            usages.onUnnamed(old.entry, sequence: old.header.sequence)
-            statistics.chunkBytes -= Int(old.entry.payloadLength)
+        if let old = current.chunkEntry {
+            chunks.remove(old)
+            usages.onUnnamed(old, sequence: current.chunkSequence)
+            statistics.chunkBytes -= Int(old.payloadLength)
         }
+        quarantine.release(current.key)
         if bearsState { publishAcceptor(entry, over: current) }
     }
 
@@ -180,11 +188,5 @@ extension ChunkStore.State {
     /// Whether an index names that record.
     func names(_ entry: IndexEntry) -> Bool {
         entry.isChunk ? chunks.contains(entry) : acceptors.contains(entry)
-    }
-
-    mutating func forgetCorrupt(_ id: ChunkID) {
-        guard let index = corruptIDs.firstIndex(of: id) else { return }
-        corruptIDs.remove(at: index)
-        statistics.corruptChunks -= 1
     }
 }

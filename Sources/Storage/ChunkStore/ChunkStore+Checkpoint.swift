@@ -51,9 +51,7 @@ extension ChunkStore {
 
     /// What a failed call means for the store: after a failed synchronization nothing is written any more.
     func failedUpkeep(_ error: FileSystemError) -> ChunkStoreError {
-        if error.isSynchronization, !error.isDiskFull {
-            becomeReadOnly("its disk failed to write: \(error.reason)")
-        }
+        if error.isSynchronization, !error.isDiskFull { becomeReadOnly(error) }
         return .writing(error)
     }
 

@@ -126,7 +126,8 @@ extension ChunkStore {
         }
     }
 
-    private func awaitCommit(_ reservation: Reservation, publish: @escaping @Sendable (inout State) -> Void)
+    /// Blocks until the record is durable and counts.
+    func awaitCommit(_ reservation: Reservation, publish: @escaping @Sendable (inout State) -> Void)
         throws(ChunkStoreError)
     {
         let failure = Locked<ChunkStoreError?>(nil)

@@ -46,6 +46,25 @@ extension ChunkStore {
         }
     }
 
+    /// Makes the log so long that a chunk's record of `length` bytes fits.
+    func makeRoom(for length: Int) throws(ChunkStoreError) {
+        while true {
+            let tail = state.withLock { state in
+                state.tails[state.activeNumber].flatMap { tail in
+                    state.superblocks[state.activeNumber].map { (superblock: $0, tail: tail) }
+                }
+            }
+            guard let (superblock, tail) = tail else { throw .closed }
+            if !tail.hasRoom(for: length) {
+                try beginSuperblock(after: superblock.number)
+            } else if !tail.isAllocated(for: length + LogTail.closingBytes) {
+                try grow(superblock, for: length, .content)
+            } else {
+                return
+            }
+        }
+    }
+
     private enum ReservationAttempt {
         case reserved(Reservation)
         case refused(ChunkStoreError)
@@ -84,12 +103,13 @@ extension ChunkStore {
             do throws(FileSystemError) {
                 let open = try openBytes(purpose, atLeast: needed - tail.allocated)
                 try allocate(superblock, tail.allocated..<min(wanted, tail.allocated + open), atLeast: needed)
+                if purpose == .content { state.withLock { $0.statistics.isDiskFull = false } }
                 return nil
             } catch {
                 return error
             }
         }
-        if let error { throw .writing(error) }
+        if let error { throw failed(error) }
     }
 
     /// How much of the disk the purpose may take.
@@ -131,7 +151,7 @@ extension ChunkStore {
                 return error
             }
         }
-        if let error { throw .writing(error) }
+        if let error { throw failed(error) }
     }
 
     /// Writes a record to its place. When that fails the place is given back, or filled so that it never looks like
@@ -143,11 +163,11 @@ extension ChunkStore {
         } catch {
             abandon(reservation)
             if error.writtenBytes > 0 { becomeReadOnly("a write to its disk broke off: \(error.reason)") }
-            throw .writing(error)
+            throw failed(error)
         }
     }
 
-    private func abandon(_ reservation: Reservation) {
+    func abandon(_ reservation: Reservation) {
         let hole = Hole(superblock: reservation.superblock, range: reservation.range)
         state.withLock { state in
             let isTakenBack = state.tails[hole.superblock.number]?.onFailed(hole.range) ?? true
@@ -185,11 +205,6 @@ extension ChunkStore {
         if body.count >= Self.cachedRecordBytesMax { commit.superblock.file.dropCache(of: body) }
     }
 
-    /// The first reason stays.
-    func becomeReadOnly(_ reason: String) {
-        state.withLock { $0.statistics.readOnlyReason = $0.statistics.readOnlyReason ?? reason }
-    }
-
     /// Synchronizes each superblock once. After the first failure there is nothing more to do: what a failed
     /// synchronization left on the disk is unknown, and asking again would only seem to succeed.
     /// - Returns: whether all is durable; if not, the store is read-only.
@@ -202,7 +217,7 @@ extension ChunkStore {
                 try superblock.file.synchronize()
                 state.withLock { $0.statistics.synchronizations += 1 }
             } catch {
-                becomeReadOnly("its disk failed to write: \(error.reason)")
+                becomeReadOnly(error)
                 return false
             }
         }

@@ -15,9 +15,11 @@ extension ChunkStore {
     /// The chunk without its bytes, which can be had from the handle; nil when there is no such chunk.
     ///
     /// - Parameter toRead: that the bytes will be asked for, so that they may come from the disk with the head.
+    /// - Throws: `corrupt` when it is known to be damaged.
     package func find(_ id: ChunkID, toRead: Bool = false) throws(ChunkStoreError) -> ChunkHandle? {
         let found = try locate(id, IndexKey(id), in: .chunks, withMetadata: false, toRead: toRead)
         guard let found else { return nil }
+        if found.isQuarantined { throw Self.corrupt(id) }
         return ChunkHandle(store: self, id: id, superblock: found.superblock, header: found.header)
     }
 
@@ -35,7 +37,7 @@ extension ChunkStore {
         // The state may move meanwhile: into a chunk's record when that is stored, out of it when it is deleted.
         var state = before ?? chunk
         if state == nil { state = try locate(id, key, in: .acceptors, withMetadata: true) }
-        return AcceptorView(state?.acceptor ?? .none, chunk.map { ChunkDescription($0.header) })
+        return AcceptorView(state?.acceptor ?? .none, chunk?.intactDescription)
     }
 
     /// One of the two indexes.
@@ -50,6 +52,11 @@ extension ChunkStore {
         let header: RecordHeader
         /// Empty when it was not asked for.
         let metadata: [UInt8]
+        /// The chunk of that id is known to be damaged.
+        let isQuarantined: Bool
+
+        /// nil when the bytes are not to be had.
+        var intactDescription: ChunkDescription? { isQuarantined ? nil : ChunkDescription(header) }
 
         var acceptor: AcceptorState { header.acceptorState(metadata: metadata) }
     }
@@ -58,26 +65,49 @@ extension ChunkStore {
         try locate(id, IndexKey(id), in: table, withMetadata: withMetadata)
     }
 
-    /// Finds the newest record of `id`. The index gives the place under the lock; the record is read outside it.
+    /// Finds the newest record of `id`.
+    /// - Throws: `corrupt` when its head is damaged.
     func locate(
         _ id: ChunkID, _ key: IndexKey, in table: Table, withMetadata: Bool, toRead: Bool = false
     ) throws(ChunkStoreError) -> Located? {
+        switch lookUp(id, key, in: table, withMetadata: withMetadata, toRead: toRead) {
+        case .found(let located): return located
+        case .damaged: throw Self.corrupt(id)
+        case .absent: return nil
+        }
+    }
+
+    enum Lookup {
+        case found(Located)
+        /// The index names a record whose head the disk does not give any more.
+        case damaged(IndexEntry)
+        case absent
+    }
+
+    /// The index gives the place under the lock; the record is read outside it.
+    func lookUp(
+        _ id: ChunkID, _ key: IndexKey, in table: Table, withMetadata: Bool, toRead: Bool = false
+    ) -> Lookup {
         var ordinal = 0
-        while let (entry, superblock) = candidate(key, ordinal, table) {
+        while let (entry, superblock, isQuarantined) = candidate(key, ordinal, table) {
             if toRead { superblock.fetch(entry) }
             switch superblock.head(entry, of: id, withMetadata: withMetadata) {
             case .record(let header, let metadata):
-                return Located(entry: entry, superblock: superblock, header: header, metadata: metadata)
+                return .found(
+                    Located(
+                        entry: entry, superblock: superblock, header: header, metadata: metadata,
+                        isQuarantined: isQuarantined))
             case .otherID: ordinal += 1
             case .unreadable:
-                noteCorrupt(id)
-                throw Self.corrupt(id)
+                quarantine(key, id, superblock: entry.superblock, offset: entry.offset)
+                noteLost(entry.offset..<entry.offset + entry.recordLength, in: superblock)
+                return .damaged(entry)
             }
         }
-        return nil
+        return .absent
     }
 
-    private func candidate(_ key: IndexKey, _ ordinal: Int, _ table: Table) -> (IndexEntry, Superblock)? {
+    private func candidate(_ key: IndexKey, _ ordinal: Int, _ table: Table) -> (IndexEntry, Superblock, Bool)? {
         state.withLock { state in
             let entry =
                 switch table {
@@ -85,15 +115,7 @@ extension ChunkStore {
                 case .acceptors: state.acceptors.entry(key, ordinal: ordinal)
                 }
             guard let entry, let superblock = state.superblocks[entry.superblock] else { return nil }
-            return (entry, superblock)
-        }
-    }
-
-    func noteCorrupt(_ id: ChunkID) {
-        state.withLock { state in
-            guard !state.corruptIDs.contains(id), state.corruptIDs.count < Self.corruptIDsMax else { return }
-            state.corruptIDs.append(id)
-            state.statistics.corruptChunks += 1
+            return (entry, superblock, state.quarantine.contains(key))
         }
     }
 
@@ -122,7 +144,8 @@ package struct ChunkHandle: Sendable {
     /// The bytes as they lie in the mapped superblock, compared with their CRC-32C just now.
     package func read() throws(ChunkStoreError) -> MemoryRegion {
         guard superblock.payloadIsIntact(header) else {
-            store.noteCorrupt(id)
+            let place = header.place
+            store.quarantine(IndexKey(id), id, superblock: place.superblock, offset: place.offset)
             throw ChunkStore.corrupt(id)
         }
         return unverifiedBytes

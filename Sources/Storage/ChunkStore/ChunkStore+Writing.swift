@@ -27,12 +27,11 @@ extension ChunkStore {
     /// that deleted its copy must not help to choose another value. The same id may be stored again.
     package func delete(_ id: ChunkID, _ completion: @escaping @Sendable (Result<Bool, ChunkStoreError>) -> Void) {
         change(id, completion) { [self] (current, settle) throws(ChunkStoreError) in
-            guard current.chunk != nil else { return settle(.success(false)) }
+            guard current.chunkEntry != nil else { return settle(.success(false)) }
             // The state is repeated only when the record that goes is the one that has it.
             let carriesState = current.state == nil && current.acceptor != .none
             try append(.tombstone, id, current.key, acceptor: carriesState ? current.acceptor : .none) {
                 $0.publishTombstone($1, over: current, bearsState: carriesState)
-                $0.forgetCorrupt(id)
             } settled: { error in
                 settle(error.map { .failure($0) } ?? .success(true))
             }
@@ -56,7 +55,7 @@ extension ChunkStore {
                     .conflict,
                     "chunk '\(body.id)' is stored already, with other bytes (\(chunk.header.checksum.tagged))")
             }
-            if isKnownCorrupt(body.id) { return try replace(body, current, settle, acceptor) }
+            if chunk.isQuarantined { return try replace(body, current, settle, acceptor) }
             guard let acceptor, acceptor != current.acceptor else {
                 return settle(.success(.existing(ChunkDescription(chunk.header))))
             }
@@ -92,21 +91,15 @@ extension ChunkStore {
         let record = UnsafeRawBufferPointer(rebasing: body.buffer.bytes[..<body.recordLength])
         try write(record, to: reservation)
         let entry = IndexEntry(key: current.key, header: header)
-        let id = body.id
         committer.join(
             Commit(
                 superblock: reservation.superblock, range: reservation.range,
                 durableOffset: reservation.durableOffset,
-                publish: {
-                    $0.publishChunk(entry, over: current, bearsState: header.bearsAcceptorState)
-                    $0.forgetCorrupt(id)
-                },
+                publish: { $0.publishChunk(entry, over: current, bearsState: header.bearsAcceptorState) },
                 settled: { error in
                     settle(error.map { .failure($0) } ?? .success(.created(ChunkDescription(header))))
                 }))
     }
-
-    private func isKnownCorrupt(_ id: ChunkID) -> Bool { state.withLock { $0.corruptIDs.contains(id) } }
 
     static func checkMetadata(_ state: AcceptorState) throws(ChunkStoreError) {
         let count = state.metadata.count

@@ -12,6 +12,7 @@ import Synchronization
 /// - No lock is held over I/O, but for `growth`, which only writers take that need the next stretch of disk, and
 ///   `maintenance`, which only compaction and checkpoints take.
 /// - After a failed synchronization nothing is written any more.
+/// - What was found damaged is not served again, and is known for as long as it stays so.
 package final class ChunkStore: Sendable {
     package struct Options: Sendable {
         /// Size at which a superblock is closed and the next begun. At least one record always fits.
@@ -68,7 +69,7 @@ package final class ChunkStore: Sendable {
         var claims: [IndexKey: [@Sendable () -> Void]] = [:]
         var isClosed = false
         var statistics: ChunkStoreStatistics
-        var corruptIDs: [ChunkID] = []
+        var quarantine = Quarantine()
     }
 
     struct Hole {
@@ -80,8 +81,6 @@ package final class ChunkStore: Sendable {
     static let queuedChangesMax = 256
     /// A record up to this size stays in the page cache after it was written.
     static let cachedRecordBytesMax = 64 * ByteCount.kibibyte
-    /// Corrupt chunks that are named; more are only counted.
-    static let corruptIDsMax = 1000
 
     /// Who this store is, as an acceptor too.
     package let id: StoreID
@@ -149,6 +148,7 @@ package final class ChunkStore: Sendable {
             var statistics = state.statistics
             statistics.chunkCount = state.chunks.count
             statistics.superblockCount = state.superblocks.count
+            statistics.corruptChunks = state.quarantine.chunks.count
             for candidate in state.compactionCandidates {
                 statistics.liveBytes += candidate.neededBytes
                 statistics.deadBytes += candidate.usedBytes - candidate.neededBytes
@@ -161,9 +161,9 @@ package final class ChunkStore: Sendable {
     /// Number of chunks; cheaper than ``statistics``.
     package var chunkCount: Int { state.withLock { $0.chunks.count } }
 
-    /// Chunks that failed their checksum when they were read, and were neither replaced nor deleted since. At most
-    /// 1000 of them.
-    package var corruptChunks: [ChunkID] { state.withLock { $0.corruptIDs } }
+    /// Chunks whose record was found damaged, and that were neither stored again nor deleted since. At most 1000 of
+    /// them; the statistics count all.
+    package var corruptChunks: [ChunkID] { state.withLock { $0.quarantine.names } }
 
     /// Lets what is under way finish, refuses everything new, and gives back disk space that was reserved ahead.
     /// Blocks; chunks that were read stay valid.

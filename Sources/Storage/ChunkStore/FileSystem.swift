@@ -54,6 +54,8 @@ package protocol StoreFile: AnyObject, Sendable {
     func dropCache(from offset: Int, mapping: any FileMapping)
     /// Forgets the whole pages of the range that are clean and that no mapping has touched.
     func dropCache(of range: Range<Int>)
+    /// A second way to the file's bytes, for whoever wants to know what the disk itself has.
+    func diskReader() -> any DiskReader
 }
 
 extension StoreFile {

@@ -69,11 +69,11 @@ struct IndexEntry: Equatable {
 
     var isEmpty: Bool { superblock == 0 }
     var offset: Int { Int(offsetUnits) * RecordHeader.alignment }
+    var idLength: Int { Int(idLengthByte) }
     var headLength: Int { RecordHeader.byteCount + Int(idLengthByte) + Int(metadataLengthShort) }
     var isTombstone: Bool { kindByte == RecordKind.tombstone.rawValue }
     var isChunk: Bool { kindByte == RecordKind.chunk.rawValue }
     var rawKind: UInt8 { kindByte }
-    var idLength: Int { Int(idLengthByte) }
     var metadataLength: Int { Int(metadataLengthShort) }
     /// The whole record with its padding.
     var recordLength: Int {

@@ -2,7 +2,10 @@ import Glibc
 
 /// The operating system's own files.
 package struct LinuxFileSystem: FileSystem {
-    package init() {}
+    private let access: Int32
+
+    /// - Parameter isReadOnly: files are opened for reading only, and none is made, the lock's neither.
+    package init(isReadOnly: Bool = false) { access = isReadOnly ? O_RDONLY : O_RDWR }
 
     package func createDirectory(_ path: String) throws(FileSystemError) {
         var isDirectory = stat()
@@ -31,7 +34,7 @@ package struct LinuxFileSystem: FileSystem {
     }
 
     package func open(_ path: String, creating: Bool) throws(FileSystemError) -> any StoreFile {
-        let descriptor = Glibc.open(path, O_RDWR | O_CLOEXEC | (creating ? O_CREAT : 0), 0o644)
+        let descriptor = Glibc.open(path, access | O_CLOEXEC | (creating ? O_CREAT : 0), 0o644)
         guard descriptor >= 0 else { throw .last("open", path) }
         return LinuxFile(descriptor: descriptor, path: path)
     }
@@ -52,7 +55,7 @@ package struct LinuxFileSystem: FileSystem {
     }
 
     package func lock(_ path: String) throws(FileSystemError) -> (any AnyObject & Sendable)? {
-        let descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+        let descriptor = Glibc.open(path, access | O_CLOEXEC | (access == O_RDWR ? O_CREAT : 0), 0o644)
         guard descriptor >= 0 else { throw .last("open", path) }
         let file = LinuxFile(descriptor: descriptor, path: path)
         if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { return file }
@@ -78,7 +81,7 @@ package struct LinuxFileSystem: FileSystem {
 
 extension FileSystemError {
     /// The error that `errno` holds now.
-    fileprivate static func last(_ operation: String, _ path: String) -> FileSystemError {
+    static func last(_ operation: String, _ path: String) -> FileSystemError {
         FileSystemError(operation, path, errorNumber: errno)
     }
 }
@@ -167,6 +170,8 @@ private final class LinuxFile: StoreFile {
     func dropCache(of range: Range<Int>) {
         posix_fadvise(descriptor, off_t(range.lowerBound), off_t(range.count), POSIX_FADV_DONTNEED)
     }
+
+    func diskReader() -> any DiskReader { LinuxDiskReader(of: self, descriptor: descriptor, path: path) }
 }
 
 private final class LinuxMapping: FileMapping, @unchecked Sendable {

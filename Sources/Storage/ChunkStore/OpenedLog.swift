@@ -21,6 +21,7 @@ struct OpenedLog: ~Copyable {
     private var lost: [UInt32] = []
     private var nextSequence: UInt64 = 1
     private var tornRecords = 0
+    private var quarantine = Quarantine()
     private var checkpointedAt: Timestamp?
 
     /// A store that was made just now.
@@ -55,7 +56,7 @@ struct OpenedLog: ~Copyable {
     }
 
     consuming func makeState() -> ChunkStore.State {
-        let (superblocks, active, lost) = (superblocks, active, lost)
+        let (superblocks, active, lost, quarantine) = (superblocks, active, lost, quarantine)
         var statistics = ChunkStoreStatistics()
         (statistics.openingMode, statistics.checkpointedAt) = (mode, checkpointedAt)
         statistics.tornRecords = tornRecords
@@ -73,7 +74,7 @@ struct OpenedLog: ~Copyable {
         return ChunkStore.State(
             chunks: tables.chunks, acceptors: tables.acceptors, usages: tables.usages, superblocks: superblocks,
             activeNumber: active.number, tails: [active.number: active.tail], nextSequence: nextSequence,
-            lostNumbers: lost, statistics: statistics)
+            lostNumbers: lost, statistics: statistics, quarantine: quarantine)
     }
 
     private mutating func startAgain(_ numbers: [UInt32]) {
@@ -81,6 +82,7 @@ struct OpenedLog: ~Copyable {
         (checkpointSequence, checkpointedAt) = (nil, nil)
         active = (numbers.last ?? 1, files.emptyTail)
         replay = LogReplay()
+        quarantine = Quarantine()
     }
 
     /// Reads the whole log.
@@ -166,6 +168,9 @@ struct OpenedLog: ~Copyable {
     private mutating func take(_ recovered: RecoveredSuperblock, _ number: UInt32) {
         nextSequence = max(nextSequence, recovered.largestSequence + 1)
         tornRecords += recovered.tornCount
+        for range in recovered.corrupt {
+            _ = quarantine.add(Quarantine.Stretch(superblock: number, range: range))
+        }
         removed.formUnion(recovered.removed)
         var usage = replay.usages[number]
         usage.end = recovered.end

@@ -65,7 +65,7 @@ struct StoreOpening {
 
     private var identityPath: String { "\(directory)/store.id" }
 
-    private func readIdentity() throws -> StoreID? {
+    func readIdentity() throws -> StoreID? {
         guard let file = try fileSystem.openIfThere(identityPath) else { return nil }
         let text = String(decoding: try file.read(64, at: 0), as: UTF8.self)
         guard let id = StoreID(text.prefix { $0 != "\n" }) else {

@@ -113,37 +113,41 @@ package enum OpeningMode: String, Sendable {
 
 /// Figures of a store.
 package struct ChunkStoreStatistics: Hashable, Sendable {
-    package internal(set) var chunkCount = 0
+    package var chunkCount = 0
     /// Payload bytes of the chunks that are not deleted.
-    package internal(set) var chunkBytes = 0
-    package internal(set) var superblockCount = 0
+    package var chunkBytes = 0
+    package var superblockCount = 0
     /// Memory that the index takes.
-    package internal(set) var indexBytes = 0
+    package var indexBytes = 0
     /// Bytes of records that are needed, and of those that are not and that compaction may win back.
-    package internal(set) var liveBytes = 0
-    package internal(set) var deadBytes = 0
+    package var liveBytes = 0
+    package var deadBytes = 0
     /// Superblocks that compaction removed since opening, and the bytes that it copied for that.
-    package internal(set) var compactions = 0
-    package internal(set) var compactionBytesMoved = 0
+    package var compactions = 0
+    package var compactionBytesMoved = 0
     /// Why compaction or a checkpoint did not go on the last time; nil when all is well.
-    package internal(set) var upkeepFailure: String?
+    package var upkeepFailure: String?
     /// When the last checkpoint was written, and its size; nil when there is none.
-    package internal(set) var checkpointedAt: Timestamp?
-    package internal(set) var checkpointBytes = 0
+    package var checkpointedAt: Timestamp?
+    package var checkpointBytes = 0
     /// How the store was opened, and how long that took.
-    package internal(set) var openingMode = OpeningMode.created
-    package internal(set) var openingSeconds = 0.0
+    package var openingMode = OpeningMode.created
+    package var openingSeconds = 0.0
     /// Stretches of the log that are known to be damaged, and their bytes. A lost superblock counts as one.
-    package internal(set) var corruptRecords = 0
-    package internal(set) var corruptRecordBytes = 0
+    package var corruptRecords = 0
+    package var corruptRecordBytes = 0
     /// Superblocks that are missing though compaction did not remove them.
-    package internal(set) var lostSuperblocks = 0
+    package var lostSuperblocks = 0
     /// Unfinished writes that opening found and cleared away.
-    package internal(set) var tornRecords = 0
-    /// Chunks that failed their checksum when they were read.
-    package internal(set) var corruptChunks = 0
+    package var tornRecords = 0
+    /// Chunks whose record is damaged, and that are not served.
+    package var corruptChunks = 0
     /// Synchronizations of the disk since opening.
-    package internal(set) var synchronizations = 0
+    package var synchronizations = 0
+    /// The disk refused a write for want of space, and no other has been possible since.
+    package var isDiskFull = false
     /// Why nothing can be written any more; nil when all is well.
-    package internal(set) var readOnlyReason: String?
+    package var readOnlyReason: String?
+
+    package init() {}
 }

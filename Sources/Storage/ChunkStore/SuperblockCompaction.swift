@@ -43,7 +43,7 @@ struct SuperblockCompaction {
         var offset = SuperblockHeader.recordsOffset
         while offset < end {
             guard let (header, key) = (try? superblock.record(at: offset, size: end)) ?? nil else {
-                store.state.withLock { $0.onDamage(in: superblock.number) }
+                store.noteLost(offset..<offset + RecordHeader.alignment, in: superblock)
                 throw ChunkStoreError(
                     .corrupt, "a record of superblock \(superblock.number) at offset \(offset) is damaged")
             }
@@ -98,8 +98,11 @@ struct SuperblockCompaction {
     private func move(_ header: RecordHeader, _ entry: IndexEntry) throws(ChunkStoreError) {
         let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: header.length, alignment: 64)
         defer { bytes.deallocate() }
-        guard superblock.copyRecord(header, to: bytes) else {
-            if let id = superblock.chunkID(header) { store.noteCorrupt(id) }
+        // What the disk lost is not brought back by a copy that memory still has: nobody knows for how long it is right.
+        let isQuarantined = header.kind == .chunk && store.state.withLock { $0.quarantine.contains(entry.key) }
+        guard !isQuarantined, superblock.copyRecord(header, to: bytes) else {
+            store.quarantine(
+                entry.key, superblock.chunkID(header), superblock: superblock.number, offset: header.place.offset)
             throw ChunkStoreError(
                 .corrupt,
                 "a chunk in superblock \(superblock.number) at offset \(header.place.offset) is damaged; it stays there"
@@ -163,14 +166,6 @@ extension ChunkStore {
         turn.begin()
         try claim(key) { turn.end() }
         turn.wait()
-    }
-}
-
-extension ChunkStore.State {
-    /// A record that opening found, or that was written since, cannot be read any more.
-    fileprivate mutating func onDamage(in superblock: UInt32) {
-        usages[superblock].corruptRecords += 1
-        statistics.corruptRecords += 1
     }
 }
 

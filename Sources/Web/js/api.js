@@ -17,6 +17,8 @@
  * @property {"healthy" | "degraded" | "down"} status
  * @property {number} disk_usage_percent
  * @property {number} chunk_count
+ * @property {string[]} corrupt_chunks
+ * @property {string | null} [impairment] what it cannot do, in its own words
  *
  * @typedef {object} Stats
  * @property {number} total_videos

@@ -54,8 +54,22 @@ export class NodeStrip {
     #row(node) {
         const state = node.status === "healthy" ? "" : `${node.status} · `;
         const detail = `${state}${counted(node.chunk_count, "chunk")} · disk ${Math.round(node.disk_usage_percent)} %`;
-        return element(
+        const row = element(
             "li", {}, this.#dot(node), element("span", { className: "nodes-name" }, node.node_id),
             element("span", { className: "nodes-detail" }, detail));
+        const trouble = this.#trouble(node);
+        if (trouble) row.append(element("span", { className: "nodes-trouble" }, trouble));
+        return row;
+    }
+
+    /**
+     * What is wrong with a node that answers, in a sentence.
+     * @param {StorageNode} node
+     */
+    #trouble(node) {
+        if (node.status === "down") return "";
+        if (node.impairment) return node.impairment;
+        const damaged = node.corrupt_chunks?.length ?? 0;
+        return damaged ? `${counted(damaged, "damaged chunk")}` : "";
     }
 }

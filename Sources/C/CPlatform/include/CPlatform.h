@@ -36,4 +36,10 @@ int vstack_pipe(int ends[2], int size);
 /// The child closes every descriptor from `first` on (posix_spawn_file_actions_addclosefrom_np(3)).
 int vstack_spawn_close_from(posix_spawn_file_actions_t *actions, int first);
 
+/// Opens a file for reading past the page cache (O_DIRECT, a number that differs between processors).
+int vstack_open_direct(const char *path);
+
+/// The calling thread takes processor and disk only when others leave them, as far as the system lets it.
+void vstack_step_back(void);
+
 #endif
