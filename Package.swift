@@ -82,7 +82,7 @@ let package = Package(
         module(
             "StorageNodeAPI", in: "Services/StorageNodeAPI",
             ["Base", "Digests", "ChunkPaxos", "HTTPTypes", "HTTPClient"]),
-        module("MetadataAPI", in: "Services/MetadataAPI", ["Base", "ChunkPaxos", "HTTPTypes", "HTTPClient"]),
+        module("MetadataAPI", in: "Services/MetadataAPI", ["Base", "ChunkPaxos", "Jobs", "HTTPTypes", "HTTPClient"]),
         module("UploaderAPI", in: "Services/UploaderAPI", ["Base", "HTTPTypes", "HTTPClient"]),
         module(
             "SmartClient", in: "SmartClient",
@@ -97,8 +97,8 @@ let package = Package(
         module(
             "Metadata", in: "Services/Metadata",
             [
-                "Base", "Digests", "HTTPTypes", "HTTPClient", "ChunkPaxos", "Placement", "Catalog", "CatalogSQLite",
-                "StorageNodeAPI", "MetadataAPI", "Hosting",
+                "Base", "Digests", "HTTPTypes", "HTTPClient", "ChunkPaxos", "Placement", "Jobs", "Media", "Catalog",
+                "CatalogSQLite", "StorageNodeAPI", "MetadataAPI", "Hosting",
             ]),
         module(
             "Uploader", in: "Services/Uploader",
@@ -170,8 +170,8 @@ let package = Package(
         tests(
             "Metadata",
             [
-                "Base", "Digests", "HTTPTypes", "HTTPClient", "ChunkPaxos", "Placement", "Catalog", "CatalogSQLite",
-                "MetadataAPI", "StorageNodeAPI", "Hosting", "Metadata",
+                "Base", "Digests", "HTTPTypes", "HTTPClient", "ChunkPaxos", "Placement", "Jobs", "Catalog",
+                "CatalogSQLite", "MetadataAPI", "StorageNodeAPI", "Hosting", "Metadata",
             ]),
         tests(
             "Uploader",
