@@ -16,6 +16,8 @@ package struct MediaError: PresentableError {
         case unknownQuality
         /// ffmpeg gave up on it.
         case conversionFailed
+        /// An encode is not what was ordered: another attempt may succeed.
+        case badEncode
         /// Fragmented MP4 that breaks the rules of ISO/IEC 14496-12, or our limits.
         case malformedFragment
         /// ffmpeg or ffprobe is missing, or answers with something else than it should.
@@ -38,7 +40,7 @@ package struct MediaError: PresentableError {
         case .empty, .notAVideo, .noVideoTrack, .truncated, .zeroDuration, .unsupported, .conversionFailed,
             .unknownQuality:
             .invalidArgument
-        case .malformedFragment, .tool: .internal
+        case .malformedFragment, .badEncode, .tool: .internal
         }
     }
 }
