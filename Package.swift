@@ -59,6 +59,7 @@ let package = Package(
         module("Base", in: "Base/Base", ["CPlatform"]),
         module("Digests", in: "Base/Digests", ["Base", "COpenSSL", "CISAL", "CPlatform"]),
         module("Processes", in: "Base/Processes", ["Base", "CPlatform"]),
+        module("TemporaryStorage", in: "Base/TemporaryStorage", ["Base"]),
 
         // HTTP
         module("HTTPTypes", in: "HTTP/HTTPTypes", ["Base"]),
@@ -101,14 +102,29 @@ let package = Package(
                 "CatalogSQLite", "StorageNodeAPI", "MetadataAPI", "Hosting",
             ]),
         module(
+            "ChunkDelivery", in: "Services/ChunkDelivery",
+            ["Base", "Digests", "HTTPTypes", "HTTPClient", "ChunkPaxos", "Media", "StorageNodeAPI", "MetadataAPI"]),
+        module(
             "Uploader", in: "Services/Uploader",
             [
-                "Base", "Digests", "Processes", "HTTPTypes", "HTTPClient", "ChunkPaxos", "Media", "StorageNodeAPI",
-                "MetadataAPI", "UploaderAPI", "Hosting",
+                "Base", "Digests", "Processes", "TemporaryStorage", "HTTPTypes", "HTTPClient", "ChunkPaxos", "Media",
+                "MetadataAPI", "ChunkDelivery", "UploaderAPI", "Hosting",
+            ]),
+        module(
+            "TranscoderAPI", in: "Services/TranscoderAPI",
+            ["Base", "Digests", "HTTPTypes", "HTTPClient", "Jobs", "MetadataAPI"]),
+        module(
+            "Transcoder", in: "Services/Transcoder",
+            ["Base", "HTTPTypes", "HTTPClient", "Jobs", "Media", "MetadataAPI", "TranscoderAPI", "Hosting"]),
+        module(
+            "Follower", in: "Services/Follower",
+            [
+                "Base", "Digests", "TemporaryStorage", "HTTPTypes", "HTTPClient", "Jobs", "Media", "MetadataAPI",
+                "SmartClient", "ChunkDelivery", "TranscoderAPI", "Hosting",
             ]),
         module(
             "Streaming", in: "Services/Streaming",
-            ["Base", "Digests", "HTTPTypes", "HTTPClient", "Media", "MetadataAPI", "SmartClient", "Hosting"]),
+            ["Base", "Digests", "HTTPTypes", "HTTPClient", "Jobs", "Media", "MetadataAPI", "SmartClient", "Hosting"]),
         // The pages themselves are compiled into CWebAssets (docs/decisions/005-web-assets.md).
         module(
             "WebAssets", in: "Web", ["Base", "CWebAssets"],
@@ -132,9 +148,10 @@ let package = Package(
         .executableTarget(
             name: "vstack",
             dependencies: [
-                "Base", "HTTPTypes", "HTTPServer", "HTTPClient", "MetadataAPI", "UploaderAPI", "SmartClient", "Hosting",
-                "ChunkPaxos", "ChunkStore", "StorageNode", "Metadata", "Uploader", "Streaming", "WebSite",
-                "ConsensusSimulator",
+                "Base", "Digests", "HTTPTypes", "HTTPServer", "HTTPClient", "Jobs", "MetadataAPI", "UploaderAPI",
+                "SmartClient",
+                "Hosting", "ChunkPaxos", "ChunkStore", "StorageNode", "Metadata", "Uploader", "Transcoder",
+                "TranscoderAPI", "Follower", "Streaming", "WebSite", "ConsensusSimulator",
             ],
             path: "Sources/vstack", swiftSettings: settings),
 
@@ -176,7 +193,7 @@ let package = Package(
         tests(
             "Uploader",
             [
-                "Base", "Digests", "Processes", "HTTPTypes", "HTTPClient", "ChunkPaxos", "Media", "MetadataAPI",
+                "Base", "Digests", "Processes", "TemporaryStorage", "ChunkDelivery", "HTTPTypes", "HTTPClient", "ChunkPaxos", "Media", "MetadataAPI",
                 "UploaderAPI", "Uploader",
             ]),
         tests(
