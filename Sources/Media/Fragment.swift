@@ -27,9 +27,29 @@ struct TrackFragment {
     private(set) var trackID: UInt32 = 0
     private(set) var decodeTime: UInt64 = 0
     private(set) var duration: UInt64 = 0
-    private(set) var sampleCount = 0
-    private(set) var firstSampleIsKeyframe = false
-    private(set) var firstCompositionOffset: Int64 = 0
+    private(set) var samples: [Sample] = []
+    /// Bytes of a run of samples follow each other.
+    private(set) var runs: [Run] = []
+    /// Whether offsets count from the fragment's `moof` (`default-base-is-moof`).
+    private(set) var isBasedOnFragment = false
+
+    struct Sample {
+        let duration: UInt32
+        let size: UInt32
+        let isKeyframe: Bool
+        /// From decoding to showing.
+        let compositionOffset: Int64
+    }
+
+    struct Run {
+        let samples: Range<Int>
+        /// Of its first byte; nil where it follows the run before.
+        let dataOffset: Int?
+    }
+
+    var sampleCount: Int { samples.count }
+    var firstSampleIsKeyframe: Bool { samples.first?.isKeyframe ?? false }
+    var firstCompositionOffset: Int64 { samples.first?.compositionOffset ?? 0 }
 
     private var defaults = InitializationSegment.SampleDefaults()
 
@@ -64,10 +84,11 @@ struct TrackFragment {
             throw BoxReader.malformed("a fragment is of a track that does not exist")
         }
         defaults = track.defaults
+        isBasedOnFragment = flags & 0x20001 == 0x20000
         if flags & 0x1 != 0 { try fields.skip(8) }
         if flags & 0x2 != 0 { try fields.skip(4) }
         if flags & 0x8 != 0 { defaults.duration = try fields.u32() }
-        if flags & 0x10 != 0 { try fields.skip(4) }
+        if flags & 0x10 != 0 { defaults.size = try fields.u32() }
         if flags & 0x20 != 0 { defaults.flags = try fields.u32() }
     }
 
@@ -78,20 +99,21 @@ struct TrackFragment {
         guard sampleCount + count <= Self.sampleCountMax else {
             throw BoxReader.malformed("a fragment has more than \(Self.sampleCountMax) samples")
         }
-        if flags & 0x1 != 0 { try fields.skip(4) }
+        let dataOffset = flags & 0x1 != 0 ? Int(Int32(bitPattern: try fields.u32())) : nil
         let firstFlags = flags & 0x4 != 0 ? try fields.u32() : nil
+        runs.append(Run(samples: samples.count..<samples.count + count, dataOffset: dataOffset))
         for index in 0..<count {
             let sampleDuration = flags & 0x100 != 0 ? try fields.u32() : defaults.duration
-            if flags & 0x200 != 0 { try fields.skip(4) }
+            let size = flags & 0x200 != 0 ? try fields.u32() : defaults.size
             let ownFlags = flags & 0x400 != 0 ? try fields.u32() : defaults.flags
             let offset = flags & 0x800 != 0 ? Int64(Int32(bitPattern: try fields.u32())) : 0
             // At most a million times 2^32: no overflow.
             duration += UInt64(sampleDuration)
-            if sampleCount == 0, index == 0 {
-                firstSampleIsKeyframe = (firstFlags ?? ownFlags) & 0x10000 == 0
-                firstCompositionOffset = offset
-            }
+            let sampleFlags = index == 0 ? firstFlags ?? ownFlags : ownFlags
+            samples.append(
+                Sample(
+                    duration: sampleDuration, size: size, isKeyframe: sampleFlags & 0x10000 == 0,
+                    compositionOffset: offset))
         }
-        sampleCount += count
     }
 }

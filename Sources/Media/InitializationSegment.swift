@@ -14,16 +14,24 @@ package struct InitializationSegment: Sendable, Hashable {
         /// As coded; zero for sound.
         package let width: Int
         package let height: Int
+        /// Of sound, where the track says it.
+        package let channels: Int
         /// Media time at which the track's presentation begins (the edit list), in its timescale.
         let mediaStart: Int64
         /// Seconds of the movie before the track begins (an empty edit).
         let delaySeconds: Double
         let defaults: SampleDefaults
+
+        /// What to add to a sample's composition time to have its place on the presentation's timeline.
+        var presentationShift: Int64 {
+            Int64((delaySeconds * Double(timescale)).rounded()) - mediaStart
+        }
     }
 
     /// What samples have when a fragment does not say (`trex`).
     struct SampleDefaults: Sendable, Hashable {
         var duration: UInt32 = 0
+        var size: UInt32 = 0
         var flags: UInt32 = 0
     }
 
@@ -31,6 +39,7 @@ package struct InitializationSegment: Sendable, Hashable {
     package let tracks: [Track]
 
     package var video: Track? { tracks.first { $0.kind == .video } }
+    package var audio: Track? { tracks.first { $0.kind == .audio } }
 
     /// The tracks' codecs as a playlist says them, picture first.
     package var codecs: String {
@@ -71,8 +80,7 @@ package struct InitializationSegment: Sendable, Hashable {
             let id = try fields.u32()
             try fields.skip(4)
             let duration = try fields.u32()
-            try fields.skip(4)
-            result[id] = SampleDefaults(duration: duration, flags: try fields.u32())
+            result[id] = SampleDefaults(duration: duration, size: try fields.u32(), flags: try fields.u32())
         }
         return result
     }
@@ -99,7 +107,7 @@ package struct InitializationSegment: Sendable, Hashable {
         let edit = try edit(trak, movieTimescale: movieTimescale)
         return Track(
             id: id, kind: description.kind, timescale: timescale, codec: description.codec, width: description.width,
-            height: description.height, mediaStart: edit.mediaStart, delaySeconds: edit.delaySeconds,
+            height: description.height, channels: description.channels, mediaStart: edit.mediaStart, delaySeconds: edit.delaySeconds,
             defaults: defaults[id] ?? SampleDefaults())
     }
 

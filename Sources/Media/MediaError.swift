@@ -12,8 +12,12 @@ package struct MediaError: PresentableError {
         case zeroDuration
         /// It is a video, with something in it that cannot be handled.
         case unsupported
+        /// No rung of the ladder has that label.
+        case unknownQuality
         /// ffmpeg gave up on it.
         case conversionFailed
+        /// An encode is not what was ordered: another attempt may succeed.
+        case badEncode
         /// Fragmented MP4 that breaks the rules of ISO/IEC 14496-12, or our limits.
         case malformedFragment
         /// ffmpeg or ffprobe is missing, or answers with something else than it should.
@@ -33,9 +37,10 @@ package struct MediaError: PresentableError {
 
     package var category: ErrorCategory {
         switch code {
-        case .empty, .notAVideo, .noVideoTrack, .truncated, .zeroDuration, .unsupported, .conversionFailed:
+        case .empty, .notAVideo, .noVideoTrack, .truncated, .zeroDuration, .unsupported, .conversionFailed,
+            .unknownQuality:
             .invalidArgument
-        case .malformedFragment, .tool: .internal
+        case .malformedFragment, .badEncode, .tool: .internal
         }
     }
 }

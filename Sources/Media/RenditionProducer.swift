@@ -20,7 +20,7 @@ package struct RenditionProducer: Sendable {
                     for event in try parser.feed(piece) { try await consume(event) }
                 }
                 let status = await child.exitStatus()
-                guard status.isSuccess else { throw Self.failure(child.errorText, status) }
+                guard status.isSuccess else { throw MediaError.conversion(child.errorText, status) }
                 do {
                     try parser.finish()
                 } catch {
@@ -45,22 +45,11 @@ package struct RenditionProducer: Sendable {
             throw MediaError(.tool, "ffmpeg could not be run: \(error.message)")
         }
         guard result.status.isSuccess, !result.output.isEmpty else {
-            throw Self.failure(result.errorText, result.status)
+            throw MediaError.conversion(result.errorText, result.status)
         }
         return result.output
     }
 
     private static let thumbnailBytesMax = 2 * ByteCount.mebibyte
     private static let thumbnailTimeout = Duration.seconds(60)
-
-    /// The last line that ffmpeg said, without the addresses and names of files that it puts before.
-    private static func failure(_ words: String, _ status: ExitStatus) -> MediaError {
-        if words.contains("partial file") || words.contains("stream end") {
-            return MediaError(
-                .truncated, "the file ends early: the upload or the recording was cut off", detail: words)
-        }
-        return MediaError(
-            .conversionFailed, "ffmpeg could not convert the file: it is damaged or uses something unsupported",
-            detail: "\(status): \(words)")
-    }
 }

@@ -6,6 +6,8 @@ struct SampleDescription {
     let codec: String
     var width = 0
     var height = 0
+    /// Of sound, as its AudioSpecificConfig says; 0 where that says it elsewhere.
+    var channels = 0
 
     init(_ entry: BoxReader.Box) throws(MediaError) {
         switch entry.type {
@@ -25,7 +27,7 @@ struct SampleDescription {
             kind = .audio
             var descriptor = try BoxReader.required("esds", in: fields.rest)
             try descriptor.skip(4)
-            codec = try Self.audioCodec(&descriptor)
+            (codec, channels) = try Self.audioCodec(&descriptor)
         default:
             kind = .other
             codec = "\(entry.type)"
@@ -33,7 +35,9 @@ struct SampleDescription {
     }
 
     /// `mp4a.<object type>.<audio object type>` from an ES_Descriptor (ISO/IEC 14496-1 §7.2.6.5, 14496-3 §1.6.2).
-    private static func audioCodec(_ reader: inout BoxReader) throws(MediaError) -> String {
+    private static func audioCodec(_ reader: inout BoxReader) throws(MediaError) -> (
+        codec: String, channels: Int
+    ) {
         try expect(3, &reader)
         try reader.skip(2)
         let flags = try reader.u8()
@@ -43,13 +47,16 @@ struct SampleDescription {
         try expect(4, &reader)
         let objectType = hex([try reader.u8()])
         try reader.skip(12)
-        guard reader.remaining > 0 else { return "mp4a.\(objectType)" }
+        guard reader.remaining > 0 else { return ("mp4a.\(objectType)", 0) }
         try expect(5, &reader)
         let first = try reader.u8()
         let second = reader.remaining > 0 ? try reader.u8() : 0
         let short = Int(first >> 3)
         let audioType = short == 31 ? 32 + (Int(first & 7) << 3 | Int(second >> 5)) : short
-        return "mp4a.\(objectType).\(audioType)"
+        // Four bits of the rate's index, then four of the channels; an index of 15 is followed by the rate itself.
+        let rateIndex = (first & 7) << 1 | second >> 7
+        let channels = short == 31 || rateIndex == 15 ? 0 : Int(second >> 3 & 15)
+        return ("mp4a.\(objectType).\(audioType)", channels)
     }
 
     /// A descriptor's tag and its length, which takes one to four bytes.

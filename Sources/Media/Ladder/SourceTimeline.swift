@@ -1,0 +1,61 @@
+/// When the pictures of a source rendition are shown, gathered while its bytes pass by. Pure.
+struct SourceTimeline {
+    private var parser = FragmentParser()
+    private var pictures: [Int64] = []
+    private(set) var header: InitializationSegment?
+
+    mutating func feed(_ bytes: [UInt8]) throws(MediaError) {
+        for event in try parser.feed(bytes) {
+            switch event {
+            case .initialization(let segment): header = segment
+            case .fragment(let fragment):
+                guard let header, let track = header.video else { continue }
+                pictures += try TimedSample.all(of: track, in: fragment, header).map(\.presentation)
+            }
+        }
+    }
+
+    /// - Throws: ``MediaError`` when it ended within a fragment or has no picture.
+    mutating func finish() throws(MediaError) -> SourcePictures {
+        try parser.finish()
+        guard let track = header?.video, !pictures.isEmpty else {
+            throw MediaError(.malformedFragment, "what was read of the source holds no picture")
+        }
+        return SourcePictures(timescale: track.timescale, presentations: Array(Set(pictures)).sorted())
+    }
+}
+
+/// The pictures of what was read of a source, and which of them a unit must show.
+struct SourcePictures {
+    /// Ticks in a second.
+    let timescale: UInt32
+    /// In ascending order.
+    let presentations: [Int64]
+
+    /// What a unit decodes for.
+    struct Cut {
+        /// Presentation times that belong to the unit.
+        let range: Range<Int64>
+        /// Its pictures.
+        let wanted: [Int64]
+        /// The first and the last picture that ffmpeg encodes: one more than is wanted, where there is one, tells when
+        /// the last one's time ends.
+        let encoded: ClosedRange<Int64>
+    }
+
+    func cut(_ unit: WorkUnit) throws(MediaError) -> Cut {
+        let start = Int64(unit.startSeconds) * Int64(timescale)
+        let end = unit.endSeconds.map { Int64($0) * Int64(timescale) } ?? .max
+        guard start < end else { throw MediaError(.malformedFragment, "a unit ends before it begins") }
+        let wanted = presentations.filter { (start..<end).contains($0) }
+        if let first = wanted.first, let last = wanted.last {
+            let next = presentations.first { $0 >= end }
+            return Cut(range: start..<end, wanted: wanted, encoded: first...(next ?? last))
+        }
+        // Nothing is shown in the unit; one picture is encoded for the header's sake, and dropped.
+        guard let other = presentations.last(where: { $0 < start }) ?? presentations.first else {
+            throw MediaError(.malformedFragment, "what was read of the source holds no picture")
+        }
+        return Cut(range: other..<other, wanted: [], encoded: other...other)
+    }
+}
