@@ -59,6 +59,7 @@ let package = Package(
         module("Base", in: "Base/Base", ["CPlatform"]),
         module("Digests", in: "Base/Digests", ["Base", "COpenSSL", "CISAL", "CPlatform"]),
         module("Processes", in: "Base/Processes", ["Base", "CPlatform"]),
+        module("TemporaryStorage", in: "Base/TemporaryStorage", ["Base"]),
 
         // HTTP
         module("HTTPTypes", in: "HTTP/HTTPTypes", ["Base"]),
@@ -69,9 +70,11 @@ let package = Package(
         module("ChunkPaxos", in: "Consensus/ChunkPaxos", ["Base"]),
         module("Placement", in: "Consensus/Placement", ["Base", "Digests", "ChunkPaxos"]),
         module("ChunkStore", in: "Storage/ChunkStore", ["Base", "Digests", "ChunkPaxos", "CPlatform"]),
-        module("Catalog", in: "Catalog/Catalog", ["Base", "ChunkPaxos", "Placement"]),
+        module("Jobs", in: "Jobs/Jobs", ["Base"]),
+        module("Catalog", in: "Catalog/Catalog", ["Base", "ChunkPaxos", "Placement", "Jobs"]),
         module(
-            "CatalogSQLite", in: "Catalog/CatalogSQLite", ["Base", "ChunkPaxos", "Placement", "Catalog", "CSQLite"]),
+            "CatalogSQLite", in: "Catalog/CatalogSQLite",
+            ["Base", "ChunkPaxos", "Placement", "Jobs", "Catalog", "CSQLite"]),
         module("Media", in: "Media", ["Base", "Processes"]),
 
         module("ConsensusSimulator", in: "Simulator/Consensus", ["Base", "ChunkPaxos", "Placement"]),
@@ -80,7 +83,7 @@ let package = Package(
         module(
             "StorageNodeAPI", in: "Services/StorageNodeAPI",
             ["Base", "Digests", "ChunkPaxos", "HTTPTypes", "HTTPClient"]),
-        module("MetadataAPI", in: "Services/MetadataAPI", ["Base", "ChunkPaxos", "HTTPTypes", "HTTPClient"]),
+        module("MetadataAPI", in: "Services/MetadataAPI", ["Base", "ChunkPaxos", "Jobs", "HTTPTypes", "HTTPClient"]),
         module("UploaderAPI", in: "Services/UploaderAPI", ["Base", "HTTPTypes", "HTTPClient"]),
         module(
             "SmartClient", in: "SmartClient",
@@ -95,18 +98,33 @@ let package = Package(
         module(
             "Metadata", in: "Services/Metadata",
             [
-                "Base", "Digests", "HTTPTypes", "HTTPClient", "ChunkPaxos", "Placement", "Catalog", "CatalogSQLite",
-                "StorageNodeAPI", "MetadataAPI", "Hosting",
+                "Base", "Digests", "HTTPTypes", "HTTPClient", "ChunkPaxos", "Placement", "Jobs", "Media", "Catalog",
+                "CatalogSQLite", "StorageNodeAPI", "MetadataAPI", "Hosting",
             ]),
+        module(
+            "ChunkDelivery", in: "Services/ChunkDelivery",
+            ["Base", "Digests", "HTTPTypes", "HTTPClient", "ChunkPaxos", "Media", "StorageNodeAPI", "MetadataAPI"]),
         module(
             "Uploader", in: "Services/Uploader",
             [
-                "Base", "Digests", "Processes", "HTTPTypes", "HTTPClient", "ChunkPaxos", "Media", "StorageNodeAPI",
-                "MetadataAPI", "UploaderAPI", "Hosting",
+                "Base", "Digests", "Processes", "TemporaryStorage", "HTTPTypes", "HTTPClient", "ChunkPaxos", "Media",
+                "MetadataAPI", "ChunkDelivery", "UploaderAPI", "Hosting",
+            ]),
+        module(
+            "TranscoderAPI", in: "Services/TranscoderAPI",
+            ["Base", "Digests", "HTTPTypes", "HTTPClient", "Jobs", "MetadataAPI"]),
+        module(
+            "Transcoder", in: "Services/Transcoder",
+            ["Base", "HTTPTypes", "HTTPClient", "Jobs", "Media", "MetadataAPI", "TranscoderAPI", "Hosting"]),
+        module(
+            "Follower", in: "Services/Follower",
+            [
+                "Base", "Digests", "TemporaryStorage", "HTTPTypes", "HTTPClient", "Jobs", "Media", "MetadataAPI",
+                "SmartClient", "ChunkDelivery", "TranscoderAPI", "Hosting",
             ]),
         module(
             "Streaming", in: "Services/Streaming",
-            ["Base", "Digests", "HTTPTypes", "HTTPClient", "Media", "MetadataAPI", "SmartClient", "Hosting"]),
+            ["Base", "Digests", "HTTPTypes", "HTTPClient", "Jobs", "Media", "MetadataAPI", "SmartClient", "Hosting"]),
         // The pages themselves are compiled into CWebAssets (docs/decisions/005-web-assets.md).
         module(
             "WebAssets", in: "Web", ["Base", "CWebAssets"],
@@ -130,9 +148,10 @@ let package = Package(
         .executableTarget(
             name: "vstack",
             dependencies: [
-                "Base", "HTTPTypes", "HTTPServer", "HTTPClient", "MetadataAPI", "UploaderAPI", "SmartClient", "Hosting",
-                "ChunkPaxos", "ChunkStore", "StorageNode", "Metadata", "Uploader", "Streaming", "WebSite",
-                "ConsensusSimulator",
+                "Base", "Digests", "HTTPTypes", "HTTPServer", "HTTPClient", "Jobs", "MetadataAPI", "UploaderAPI",
+                "SmartClient",
+                "Hosting", "ChunkPaxos", "ChunkStore", "StorageNode", "Metadata", "Uploader", "Transcoder",
+                "TranscoderAPI", "Follower", "Streaming", "WebSite", "ConsensusSimulator",
             ],
             path: "Sources/vstack", swiftSettings: settings),
 
@@ -157,9 +176,10 @@ let package = Package(
         tests("ChunkPaxos", ["Base", "ChunkPaxos"]),
         tests("ConsensusSimulator", ["Base", "ChunkPaxos", "Placement", "ConsensusSimulator"]),
         tests("Placement", ["Base", "Placement"]),
+        tests("Jobs", ["Base", "Jobs"]),
         tests("ChunkStore", ["Base", "Digests", "ChunkPaxos", "ChunkStore", "SimulatedDisk"]),
         tests("StoreSimulator", ["ChunkStore", "StoreSimulator"]),
-        tests("Catalog", ["Base", "ChunkPaxos", "Placement", "Catalog", "CatalogSQLite"]),
+        tests("Catalog", ["Base", "ChunkPaxos", "Placement", "Jobs", "Catalog", "CatalogSQLite"]),
         tests("Media", ["Base", "Processes", "Media"]),
         tests(
             "SmartClient", ["Base", "Digests", "ChunkPaxos", "HTTPTypes", "HTTPClient", "MetadataAPI", "SmartClient"]),
@@ -172,13 +192,13 @@ let package = Package(
         tests(
             "Metadata",
             [
-                "Base", "Digests", "HTTPTypes", "HTTPClient", "ChunkPaxos", "Placement", "Catalog", "CatalogSQLite",
-                "MetadataAPI", "StorageNodeAPI", "Hosting", "Metadata",
+                "Base", "Digests", "HTTPTypes", "HTTPClient", "ChunkPaxos", "Placement", "Jobs", "Catalog",
+                "CatalogSQLite", "MetadataAPI", "StorageNodeAPI", "Hosting", "Metadata",
             ]),
         tests(
             "Uploader",
             [
-                "Base", "Digests", "Processes", "HTTPTypes", "HTTPClient", "ChunkPaxos", "Media", "MetadataAPI",
+                "Base", "Digests", "Processes", "TemporaryStorage", "ChunkDelivery", "HTTPTypes", "HTTPClient", "ChunkPaxos", "Media", "MetadataAPI",
                 "UploaderAPI", "Uploader",
             ]),
         tests(

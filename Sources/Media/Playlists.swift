@@ -15,10 +15,12 @@ package enum HLSPlaylist {
         /// RFC 6381, such as `avc1.640028,mp4a.40.2`.
         package let codecs: String
         package let frameRate: Double?
+        /// The group of sounds that goes with it; nil when its sound is in it.
+        package let audioGroup: String?
 
         package init(
             uri: String, bandwidth: Int, averageBandwidth: Int, width: Int, height: Int, codecs: String,
-            frameRate: Double?
+            frameRate: Double?, audioGroup: String? = nil
         ) {
             self.uri = uri
             self.bandwidth = bandwidth
@@ -27,6 +29,22 @@ package enum HLSPlaylist {
             self.height = height
             self.codecs = codecs
             self.frameRate = frameRate
+            self.audioGroup = audioGroup
+        }
+    }
+
+    /// A sound that is a rendition of its own.
+    package struct Sound: Sendable, Equatable {
+        package let group: String
+        /// What a player shows to choose by.
+        package let name: String
+        /// Of its media playlist, relative to the master playlist.
+        package let uri: String
+
+        package init(group: String, name: String, uri: String) {
+            self.group = group
+            self.name = name
+            self.uri = uri
         }
     }
 
@@ -43,8 +61,13 @@ package enum HLSPlaylist {
     }
 
     /// The master (multivariant) playlist, variants in the order given: a player starts with the first.
-    package static func master(variants: [Variant]) -> String {
+    package static func master(variants: [Variant], sounds: [Sound] = []) -> String {
         var lines = ["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-INDEPENDENT-SEGMENTS"]
+        for sound in sounds {
+            lines.append(
+                "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\(quoted(sound.group)),NAME=\(quoted(sound.name)),DEFAULT=YES,"
+                    + "AUTOSELECT=YES,CHANNELS=\"2\",URI=\(quoted(sound.uri))")
+        }
         for variant in variants {
             lines.append("#EXT-X-STREAM-INF:" + attributes(of: variant).joined(separator: ","))
             lines.append(variant.uri)
@@ -52,24 +75,29 @@ package enum HLSPlaylist {
         return lines.joined(separator: "\n") + "\n"
     }
 
-    /// The media playlist of a rendition that is complete.
-    /// - Parameter initializationURI: of the segment with the `moov`, relative to the playlist.
-    package static func media(initializationURI: String, segments: [Segment]) -> String {
+    /// The media playlist of a rendition.
+    /// - Parameters:
+    ///   - initializationURI: of the segment with the `moov`, relative to the playlist.
+    ///   - targetDurationSecMin: no segment is to be longer, also of those that are still to come.
+    ///   - isComplete: false while segments are still added at its end.
+    package static func media(
+        initializationURI: String, segments: [Segment], targetDurationSecMin: Int = 1, isComplete: Bool = true
+    ) -> String {
         let longest = segments.map(\.durationSec).max() ?? 0
         var lines = [
             "#EXTM3U",
             "#EXT-X-VERSION:7",
             "#EXT-X-INDEPENDENT-SEGMENTS",
-            "#EXT-X-TARGETDURATION:\(max(1, wholeSeconds(longest)))",
+            "#EXT-X-TARGETDURATION:\(max(targetDurationSecMin, wholeSeconds(longest)))",
             "#EXT-X-MEDIA-SEQUENCE:0",
-            "#EXT-X-PLAYLIST-TYPE:VOD",
+            "#EXT-X-PLAYLIST-TYPE:\(isComplete ? "VOD" : "EVENT")",
             "#EXT-X-MAP:URI=\(quoted(initializationURI))",
         ]
         for segment in segments {
             lines.append("#EXTINF:\(decimal(segment.durationSec, places: 6)),")
             lines.append(segment.uri)
         }
-        lines.append("#EXT-X-ENDLIST")
+        if isComplete { lines.append("#EXT-X-ENDLIST") }
         return lines.joined(separator: "\n") + "\n"
     }
 
@@ -80,6 +108,7 @@ package enum HLSPlaylist {
         if let frameRate = variant.frameRate, frameRate.isFinite, frameRate > 0 {
             attributes.append("FRAME-RATE=\(decimal(frameRate, places: 3))")
         }
+        if let group = variant.audioGroup { attributes.append("AUDIO=\(quoted(group))") }
         return attributes
     }
 

@@ -6,6 +6,7 @@ import MetadataAPI
 struct Cluster: Sendable {
     let metadata: MetadataClient
     let uploaderURL: String
+    let transcodeURL: String
     /// nil where the uploader is not at its default port: the page is anywhere then.
     let webURL: String?
     let http: HTTPClient
@@ -44,6 +45,8 @@ struct Cluster: Sendable {
         let metadataURL = try Self.url("METADATA_SERVICE_URL", in: settings, default: "http://\(host):\(8080 + offset)")
         metadata = MetadataClient(metadataURL, http: http)
         uploaderURL = try Self.url("UPLOADER_SERVICE_URL", in: settings, default: "http://\(host):\(8084 + offset)")
+        transcodeURL = try Self.url(
+            "TRANSCODE_SERVICE_URL", in: settings, default: "http://\(host):\(8002 + offset)")
         webURL = settings.text("UPLOADER_SERVICE_URL") == nil ? "http://\(host):\(8085 + offset)" : nil
     }
 

@@ -1,10 +1,12 @@
 import Base
+import Follower
 import HTTPClient
 import HTTPServer
 import Hosting
 import Metadata
 import StorageNode
 import Streaming
+import Transcoder
 import Uploader
 import WebSite
 
@@ -17,7 +19,7 @@ struct Role: Sendable {
     let options: [CommandOption]
     let make: @Sendable (Settings, HTTPClient) throws -> any Service
 
-    static let all: [Role] = [.metadata, .storage, .uploader, .stream, .web]
+    static let all: [Role] = [.metadata, .storage, .uploader, .transcode, .follower, .stream, .web]
 
     static let metadata = Role(
         name: "metadata", summary: "Metadata service: videos, chunks, nodes, consensus (8080).", defaultPort: 8080,
@@ -26,6 +28,9 @@ struct Role: Sendable {
             CommandOption(setting: "NODE_TIMEOUT", "SECONDS", "Silence after which a node is down (default 30)."),
             CommandOption(setting: "UPLOAD_TIMEOUT", "SECONDS", "Silence after which an upload fails (default 86400)."),
             CommandOption(setting: "JOURNAL_INTERVAL", "SECONDS", "Until views are on the storage nodes (default 30)."),
+            CommandOption(
+                setting: "LEASE_SECONDS", "SECONDS", "Silence after which a unit goes to another (default 30)."),
+            CommandOption(setting: "MAX_ATTEMPTS", "N", "Attempts at a unit before it fails (default 3)."),
             CommandOption(setting: "EXTERNAL_URL_MAP", "MAP", "internal=external,… for node URLs in manifests."),
             CommandOption(setting: "ENABLE_EXTERNAL_TRANSLATION", "BOOL", "false turns that map off (default true)."),
             CommandOption(setting: "STORAGE_NODES", "URLS", "Nodes to expect; those that stay away are logged."),
@@ -80,6 +85,31 @@ struct Role: Sendable {
         ]
     ) { settings, http in
         try UploaderService(configuration: UploaderConfiguration(settings: settings), http: http)
+    }
+
+    static let transcode = Role(
+        name: "transcode", summary: "Transcoding service: what followers do, and how it goes (8002).",
+        defaultPort: 8002,
+        options: [
+            metadataURL,
+            CommandOption(setting: "SHARED_TOKEN", "SECRET", "What followers sign with; without it, none."),
+        ]
+    ) { settings, http in
+        TranscoderService(configuration: try TranscoderConfiguration(settings: settings), http: http)
+    }
+
+    static let follower = Role(
+        name: "follower", summary: "Follower: encodes for a transcoding service (3002).", defaultPort: 3002,
+        options: [
+            CommandOption(setting: "TRANSCODE_SERVICE_URL", "URL", "Whom to ask for work (http://localhost:8002)."),
+            CommandOption(setting: "SHARED_TOKEN", "SECRET", "The same as at the transcoding service."),
+            CommandOption(setting: "FOLLOWER_ID", "NAME", "What it is called (default the machine's name and port)."),
+            CommandOption(setting: "SCRATCH_DIR", "DIR", "Where units lie while they are encoded (./data/scratch)."),
+            CommandOption(setting: "CHUNK_SIZE", "BYTES", "Largest chunk made (default 2097152)."),
+            CommandOption(setting: "FFMPEG_THREADS", "N", "Threads of one encoding; 0 is every core (default 0)."),
+        ]
+    ) { settings, http in
+        try FollowerService(configuration: FollowerConfiguration(settings: settings), http: http)
     }
 
     static let stream = Role(

@@ -1,4 +1,5 @@
 import Base
+import Digests
 import Foundation
 import HTTPClient
 import HTTPTypes
@@ -13,6 +14,7 @@ extension Command {
             CommandOption("host", "ADDRESS", "On which address to listen (default 127.0.0.1)."),
             CommandOption("port-offset", "N", "Added to every port, to run side by side (default 0)."),
             CommandOption("storage-nodes", "N", "Storage nodes to run (default 5)."),
+            CommandOption("followers", "N", "Followers to run, which encode (default 1)."),
             .exposure,
         ] + CommandOption.logging,
         discussion: """
@@ -49,6 +51,9 @@ private actor System {
     private let host: String
     private let offset: Int
     private let storageNodes: Int
+    private let followers: Int
+    /// Between the transcoding service and its followers; made up where none is set.
+    private let sharedToken: String
     private let environment: Settings
     private let http = HTTPClient()
     /// In the order they were started.
@@ -59,7 +64,10 @@ private actor System {
         host = invocation.flag("host") ?? "127.0.0.1"
         offset = try invocation.integer("port-offset", default: 0, in: 0...57_000)
         storageNodes = try invocation.integer("storage-nodes", default: 5, in: 1...Self.storagePorts.count)
+        followers = try invocation.integer("followers", default: 1, in: 0...64)
         environment = invocation.settings
+        sharedToken =
+            environment.text("SHARED_TOKEN") ?? SecureRandom.bytes(32).withUnsafeBytes(Hex.string)
         webURL = ServiceHost.url(host: host, port: 8085 + offset)
         try Exposure.check(host: host, settings: environment)
     }
@@ -78,6 +86,12 @@ private actor System {
         }
         try await start(.uploader, ["TEMP_DIR": path("uploads")])
         try await start(.stream, [:])
+        try await start(.transcode, [:])
+        for number in 0..<followers {
+            try await start(
+                .follower, port: Role.follower.defaultPort + number,
+                ["FOLLOWER_ID": "follower-\(number + 1)", "SCRATCH_DIR": path("scratch/\(number + 1)")])
+        }
         try await start(.web, [:])
         try await waitUntilHealthy()
     }
@@ -85,8 +99,11 @@ private actor System {
     /// Those that people talk to first, what they rest on last. The metadata service before the storage nodes: it has
     /// to write there what is due in its journal.
     func stop() async {
+        // Followers first of all: they give back what they are at.
+        let last = [Role.storage.name, Role.metadata.name]
         let groups = [
-            running.filter { $0.role != Role.storage.name && $0.role != Role.metadata.name },
+            running.filter { $0.role == Role.follower.name },
+            running.filter { $0.role != Role.follower.name && !last.contains($0.role) },
             running.filter { $0.role == Role.metadata.name },
             running.filter { $0.role == Role.storage.name },
         ]
@@ -103,6 +120,7 @@ private actor System {
         var settings = environment.setting("PORT", to: String((port ?? role.defaultPort) + offset))
             .setting("HOST", to: host).setting("METADATA_SERVICE_URL", to: url(8080))
             .setting("UPLOADER_SERVICE_URL", to: url(8084)).setting("STREAMING_SERVICE_URL", to: url(8004))
+            .setting("TRANSCODE_SERVICE_URL", to: url(8002)).setting("SHARED_TOKEN", to: sharedToken)
             .setting("HTTP_DRAIN_SECONDS", to: Self.drainSeconds)
         for (name, value) in overrides { settings = settings.setting(name, to: value) }
         running.append((role.name, try await role.host(settings, http: http)))

@@ -6,7 +6,10 @@ import Foundation
 enum VStack {
     static let commands: [Command] =
         [.up] + Role.all.map(\.command)
-        + [.upload, .play, .verify, .videos, .nodes, .delete, .sim, .metadataRebuild]
+        + [
+            .upload, .transcodeStatus, .transcodeStop, .transcodeResume, .transcodeExplain, .play, .verify, .videos,
+            .nodes, .delete, .sim, .metadataRebuild,
+        ]
         + [.store, .storeInspect, .storeCheck, .storeCompact, .version, .help]
 
     static func main() async {

@@ -30,9 +30,13 @@ struct IdentifierTests {
         let video = try #require(VideoID("550e8400-e29b-41d4-a716-446655440000"))
         #expect(ChunkID(video: video, stream: .source, sequence: 7).description == "\(video)-chunk-007")
         #expect(ChunkID(video: video, stream: .source, sequence: 1000).description == "\(video)-chunk-1000")
-        let longest = try #require(ChunkStream("abcdefghijkl"))
-        let id = ChunkID(video: video, stream: longest, sequence: 99_999_999)
+        let attempt = try #require(ChunkStream("1080p.0003.2"))
+        #expect(ChunkID(video: video, stream: attempt, sequence: 1).description == "\(video)-1080p-0003-2-001")
+        #expect(attempt.isAttempt && !ChunkStream.source.isAttempt)
+        let longest = try #require(ChunkStream("abcdefghij.klmnopqrs"))
+        let id = ChunkID(video: video, stream: longest, sequence: 999_999)
         #expect(ChunkID(id.description) == id)
+        for text in ["", ".a", "a-b", "A", "abcdefghij.klmnopqrst"] { #expect(ChunkStream(text) == nil, "\(text)") }
     }
 
     @Test("a checksum is read with and without its tag and quotes")

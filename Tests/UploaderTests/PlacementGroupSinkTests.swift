@@ -7,6 +7,7 @@ import MetadataAPI
 import Synchronization
 import Testing
 
+@testable import ChunkDelivery
 @testable import Uploader
 
 /// Storage nodes in memory, whose behaviour a test sets.

@@ -9,6 +9,7 @@ import Synchronization
 import Testing
 import UploaderAPI
 
+@testable import ChunkDelivery
 @testable import Uploader
 
 /// What a start makes of the uploads that the last run left, with real ffmpeg and everything remote in memory.

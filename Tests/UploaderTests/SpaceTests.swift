@@ -2,6 +2,7 @@ import Base
 import Synchronization
 import Testing
 
+@testable import TemporaryStorage
 @testable import Uploader
 
 @Suite struct SpaceTests {

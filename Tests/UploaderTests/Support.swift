@@ -9,6 +9,7 @@ import Processes
 import Synchronization
 import Testing
 
+@testable import ChunkDelivery
 @testable import Uploader
 
 /// A folder that is removed with it.

@@ -4,6 +4,7 @@ import HTTPTypes
 import Synchronization
 import Testing
 
+@testable import TemporaryStorage
 @testable import Uploader
 
 @Suite struct UploadFormTests {

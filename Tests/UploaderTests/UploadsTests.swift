@@ -8,6 +8,7 @@ import Synchronization
 import Testing
 import UploaderAPI
 
+@testable import ChunkDelivery
 @testable import Uploader
 
 /// From a form's events to a published video, with real ffmpeg and everything remote in memory.
@@ -185,7 +186,7 @@ import UploaderAPI
     @Test("two uploaders do not share a temporary folder")
     func sharedFolder() throws {
         let first = try uploads(MemorySink())
-        #expect { _ = try uploads(MemorySink()) } throws: { "\($0)".contains("is used by another uploader") }
+        #expect { _ = try uploads(MemorySink()) } throws: { "\($0)".contains("is used by another process") }
         withExtendedLifetime(first) {}
     }
 

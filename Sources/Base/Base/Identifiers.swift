@@ -82,20 +82,26 @@ package struct ChunkStream: Hashable, Sendable, TextCodable {
     /// Whether it is the metadata service's own, and no file.
     package var isJournal: Bool { self == .catalog || self == .publication }
 
-    /// 1 to 12 of `a–z 0–9`, so that a chunk id of any stream stays within ``ChunkID/lengthMax``.
+    /// Whether an attempt at a part of a rendition is in it, and not something of the video as a whole.
+    package var isAttempt: Bool { description.utf8.contains(Self.dot) }
+
+    /// 1 to 20 of `a–z 0–9 .`, so that a chunk id of any stream stays within ``ChunkID/lengthMax``.
     package let description: String
 
     package init?(_ text: String) {
-        guard (1...12).contains(text.utf8.count),
-            text.utf8.allSatisfy({ (97...122).contains($0) || (48...57).contains($0) })
+        guard (1...20).contains(text.utf8.count), text.utf8.first != Self.dot,
+            text.utf8.allSatisfy({ (97...122).contains($0) || (48...57).contains($0) || $0 == Self.dot })
         else { return nil }
         description = text
     }
 
+    private static let dot = UInt8(ascii: ".")
+
     private init(unchecked text: String) { description = text }
 
     /// The middle part of the stream's chunk ids; the manifest's own are `<video_id>-chunk-000`.
-    fileprivate var chunkLabel: String { self == .source ? "chunk" : description }
+    /// A chunk id has no dots.
+    fileprivate var chunkLabel: String { self == .source ? "chunk" : description.replacing(".", with: "-") }
 }
 
 /// The name a storage node registers under, such as `storage-node-1`: 1 to 128 printable ASCII characters, no spaces.

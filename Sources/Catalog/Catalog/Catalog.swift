@@ -1,4 +1,5 @@
 import Base
+import Jobs
 import Placement
 
 /// What the metadata service knows: videos, the groups their chunks live on, chunks, renditions, nodes.
@@ -40,8 +41,9 @@ package protocol Catalog: Sendable {
     func failUploads(silentSince time: Timestamp, error: String) async throws(CatalogError) -> [VideoID]
 
     /// Enters what chunks do not say and makes the video `active`. Publishing again replaces it.
+    /// - Parameter job: the video's transcoding, entered in the same transaction unless it has a job already.
     /// - Throws: ``CatalogError`` of code `conflict` when a stream that it names is not complete.
-    func publish(_ id: VideoID, _ publication: Publication) async throws(CatalogError)
+    func publish(_ id: VideoID, _ publication: Publication, job: NewJob?) async throws(CatalogError)
 
     /// Counts one view.
     /// - Returns: the number of views there are now.
@@ -88,7 +90,8 @@ package protocol Catalog: Sendable {
     /// The next chunks that are to go from the deletion's node, after what ``advanceDeletion(_:to:)`` noted.
     func chunks(of deletion: Deletion, limit: Int) async throws(CatalogError) -> [DeletedChunk]
 
-    /// Where each stream of the deletion's video ends: one past the last recorded sequence number.
+    /// Where each stream of the deletion's video ends that may have chunks which nobody recorded: one past the last recorded
+    /// sequence number.
     func streamEnds(of deletion: Deletion) async throws(CatalogError) -> [ChunkStream: Int]
 
     /// Notes that the deletion's chunks up to and including `chunk` are gone from its node.
@@ -131,6 +134,62 @@ package protocol Catalog: Sendable {
     /// Notes that a majority has the record. What changed since its revision stays due.
     func noteJournal(of id: VideoID, _ write: JournalWrite) async throws(CatalogError)
 
+    // Jobs. Each call is one decision of a `JobBoard`, in one transaction.
+
+    /// Enters the video's job, or adds to it the renditions that it does not have yet.
+    /// - Throws: ``CatalogError`` of code `notFound` for the video, `conflict` when it is not active.
+    func addJob(_ job: NewJob, to id: VideoID) async throws(CatalogError)
+
+    /// nil when the video has no job.
+    func job(of id: VideoID) async throws(CatalogError) -> JobContents?
+
+    /// Videos whose job is not finished, or has failed units; the oldest first.
+    func unfinishedJobs(limit: Int) async throws(CatalogError) -> [VideoID]
+
+    /// Gives the follower a unit, if there is one for it.
+    func pullUnit(
+        by follower: FollowerID, holding: [UnitID: FencingToken], _ policy: JobPolicy, at time: Timestamp
+    ) async throws(CatalogError) -> UnitGrant?
+
+    func renewLease(
+        of unit: UnitID, _ token: FencingToken, _ progress: UnitProgress?, _ policy: JobPolicy, at time: Timestamp
+    ) async throws(CatalogError) -> LeaseVerdict
+
+    /// Whether the lease is live; changes nothing.
+    func isLeaseLive(
+        of unit: UnitID, _ token: FencingToken, _ policy: JobPolicy, at time: Timestamp
+    ) async throws(CatalogError) -> Bool
+
+    /// Takes a result: with the unit's completion its renditions' parts are there to be played.
+    func completeUnit(
+        _ unit: UnitID, _ token: FencingToken, _ result: UnitResult, _ policy: JobPolicy, at time: Timestamp
+    ) async throws(CatalogError) -> ResultVerdict
+
+    /// - Parameter isReleased: the follower gives the unit back, and the attempt does not count.
+    func failUnit(
+        _ unit: UnitID, _ token: FencingToken, _ reason: String, isReleased: Bool, _ policy: JobPolicy,
+        at time: Timestamp
+    ) async throws(CatalogError) -> LeaseVerdict
+
+    /// - Throws: ``CatalogError`` of code `notFound` when the video has no job.
+    func stopJob(of id: VideoID, _ policy: JobPolicy, at time: Timestamp) async throws(CatalogError)
+
+    /// - Returns: whether there was anything to go on with.
+    /// - Throws: ``CatalogError`` of code `notFound` when the video has no job.
+    func resumeJob(of id: VideoID, _ policy: JobPolicy, at time: Timestamp) async throws(CatalogError) -> Bool
+
+    /// Ends the leases that nobody has renewed.
+    func sweepLeases(_ policy: JobPolicy, at time: Timestamp) async throws(CatalogError)
+
+    /// In order of name.
+    func followers() async throws(CatalogError) -> [FollowerRecord]
+
+    /// What attempts that came to nothing have left on the node, and that nobody is likely to add to any more.
+    func discards(on node: NodeID, limit: Int, at time: Timestamp) async throws(CatalogError) -> [Discard]
+
+    /// Notes that the node has nothing of it any more. After the last node, nothing is known of it.
+    func finishDiscard(_ discard: Discard) async throws(CatalogError)
+
     // Several users
 
     /// Watches for what other users of the same catalog change.
@@ -138,4 +197,10 @@ package protocol Catalog: Sendable {
 
     /// Finishes the writes under way and lets go of the database. Later calls throw `closed`.
     func close() async
+}
+
+extension Catalog {
+    package func publish(_ id: VideoID, _ publication: Publication) async throws(CatalogError) {
+        try await publish(id, publication, job: nil)
+    }
 }

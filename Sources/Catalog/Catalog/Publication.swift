@@ -5,11 +5,16 @@ package struct Publication: Hashable, Sendable {
     package let durationSec: Double
     package let original: Original
     package let renditions: [Rendition]
+    /// What followers have made meanwhile; empty when the video is published.
+    package let ladder: [LadderRendition]
 
-    package init(durationSec: Double, original: Original, renditions: [Rendition]) {
+    package init(
+        durationSec: Double, original: Original, renditions: [Rendition], ladder: [LadderRendition] = []
+    ) {
         self.durationSec = durationSec
         self.original = original
         self.renditions = renditions
+        self.ladder = ladder
     }
 }
 

@@ -102,16 +102,19 @@ package struct RestoredVideo: Sendable {
     package let record: RestoredRecord
     package let publication: Publication?
     package let publicationRecord: RestoredRecord?
+    /// What the video's transcoding should be; what is there of it already is not done again.
+    package let job: NewJob?
 
     package init(
         facts: JournalFacts, urls: [NodeID: String], record: RestoredRecord, publication: Publication?,
-        publicationRecord: RestoredRecord?
+        publicationRecord: RestoredRecord?, job: NewJob? = nil
     ) {
         self.facts = facts
         self.urls = urls
         self.record = record
         self.publication = publication
         self.publicationRecord = publicationRecord
+        self.job = job
     }
 }
 

@@ -90,13 +90,18 @@ package struct VideoContents: Hashable, Sendable {
     package let video: Video
     package let original: Original?
     package let renditions: [Rendition]
+    /// The best first.
+    package let ladder: [LadderRendition]
     /// In order of stream name, then sequence.
     package let chunks: [Chunk]
 
-    package init(video: Video, original: Original?, renditions: [Rendition], chunks: [Chunk]) {
+    package init(
+        video: Video, original: Original?, renditions: [Rendition], ladder: [LadderRendition] = [], chunks: [Chunk]
+    ) {
         self.video = video
         self.original = original
         self.renditions = renditions
+        self.ladder = ladder
         self.chunks = chunks
     }
 }

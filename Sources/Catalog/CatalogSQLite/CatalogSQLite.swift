@@ -1,6 +1,7 @@
 import Base
 import Catalog
 import Foundation
+import Jobs
 import Placement
 import Synchronization
 
@@ -115,6 +116,7 @@ extension CatalogSQLite {
             return VideoContents(
                 video: video, original: try PublicationTables.original(of: key, connection),
                 renditions: try PublicationTables.renditions(of: key, connection),
+                ladder: try LadderTables.renditions(of: key, connection),
                 chunks: try ChunkTable.all(of: key, id, stream: stream, connection))
         }
     }
@@ -141,9 +143,11 @@ extension CatalogSQLite {
         }
     }
 
-    package func publish(_ id: VideoID, _ publication: Publication) async throws(CatalogError) {
+    package func publish(
+        _ id: VideoID, _ publication: Publication, job: NewJob?
+    ) async throws(CatalogError) {
         try await write { (connection) throws(CatalogError) in
-            try PublicationTables.publish(id, publication, connection)
+            try PublicationTables.publish(id, publication, job: job, connection)
         }
     }
 

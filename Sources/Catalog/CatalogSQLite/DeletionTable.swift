@@ -1,13 +1,26 @@
 import Base
 import Catalog
+import Jobs
 
 /// Deleted videos whose bytes are still to go from the nodes.
 enum DeletionTable {
     static func delete(_ id: VideoID, _ connection: Connection) throws(CatalogError) {
         let (key, _) = try VideoTable.require(id, connection)
         try connection.run("UPDATE videos SET status = 'deleted' WHERE key = ?", [SQLValue(key)])
+        try endJob(of: id, key, connection)
         try enterDeletions(of: key, connection)
         try JournalTable.noteChange(of: key, .prompt, connection)
+    }
+
+    /// Whoever is at a unit may have stored what was never committed.
+    private static func endJob(of id: VideoID, _ key: Int64, _ connection: Connection) throws(CatalogError) {
+        let table = JobTable(connection, now: Timestamp(nanoseconds: 0))
+        for unit in try table.units(of: id) {
+            for lease in unit.leases { try table.discard(lease.token, of: unit) }
+        }
+        // The deletion sees to these too.
+        try connection.run("DELETE FROM discards WHERE video_key = ?", [SQLValue(key)])
+        try connection.run("DELETE FROM jobs WHERE video_key = ?", [SQLValue(key)])
     }
 
     /// Every node that may hold bytes of the video is to be rid of them.
@@ -53,7 +66,8 @@ enum DeletionTable {
         let ends = try connection.rows(
             """
             SELECT s.stream, s.sequence_end FROM streams s JOIN videos v ON v.key = s.video_key
-            WHERE v.id = ? AND v.status = 'deleted'
+            WHERE v.id = ? AND v.status = 'deleted' AND NOT EXISTS (
+                SELECT 1 FROM rendition_parts p WHERE p.video_key = s.video_key AND p.stream = s.stream)
             """, [SQLValue(deletion.video)]
         ) { (row) throws(CatalogError) in (try row.decode(0) { ChunkStream($0) }, row.int(1)) }
         return Dictionary(ends) { first, _ in first }

@@ -14,8 +14,10 @@ enum JournalTable {
             [SQLValue(video), SQLValue(urgency.rawValue)])
     }
 
-    static func notePublication(of video: Int64, _ connection: Connection) throws(CatalogError) {
-        try noteChange(of: video, .prompt, connection)
+    static func notePublication(
+        of video: Int64, _ urgency: JournalUrgency, _ connection: Connection
+    ) throws(CatalogError) {
+        try noteChange(of: video, urgency, connection)
         try connection.run(
             "UPDATE journal SET publication_revision = publication_revision + 1 WHERE video_key = ?",
             [SQLValue(video)])
@@ -180,7 +182,8 @@ extension JournalTable {
         guard let original = try PublicationTables.original(of: row.key, connection) else { return nil }
         return Publication(
             durationSec: row.durationSec, original: original,
-            renditions: try PublicationTables.renditions(of: row.key, connection))
+            renditions: try PublicationTables.renditions(of: row.key, connection),
+            ladder: try LadderTables.renditions(of: row.key, connection))
     }
 
     private static func extents(of video: Int64, _ connection: Connection) throws(CatalogError) -> [StreamExtent] {

@@ -1,11 +1,13 @@
 import Base
 import Catalog
+import Jobs
 
 /// Originals and renditions.
 enum PublicationTables {
-    /// Enters the publication and makes the video active; what was published before is replaced.
+    /// Enters the publication and makes the video active; what was published before is replaced. The job is entered
+    /// unless there is one.
     static func publish(
-        _ id: VideoID, _ publication: Publication, _ connection: Connection
+        _ id: VideoID, _ publication: Publication, job: NewJob?, _ connection: Connection
     ) throws(CatalogError) {
         let (key, status) = try VideoTable.require(id, connection)
         guard status.canBecome(.active) else {
@@ -20,7 +22,10 @@ enum PublicationTables {
         try connection.run(
             "UPDATE videos SET status = 'active', error = NULL, duration_sec = ? WHERE key = ?",
             [SQLValue(publication.durationSec), SQLValue(key)])
-        try JournalTable.notePublication(of: key, connection)
+        if let job, try JobTable(connection, now: job.createdAt).job(of: id) == nil {
+            try JobOperations.enter(job, of: id, key, connection)
+        }
+        try JournalTable.notePublication(of: key, .prompt, connection)
     }
 
     /// In place of what was there.
@@ -67,7 +72,7 @@ enum PublicationTables {
     }
 
     /// - Throws: ``CatalogError`` of code `conflict` when chunks of the stream are missing.
-    private static func requireComplete(
+    static func requireComplete(
         _ stream: ChunkStream, bytesMin: Int, bytesMax: Int = .max, of video: Int64, _ connection: Connection
     ) throws(CatalogError) {
         let found = try connection.row(

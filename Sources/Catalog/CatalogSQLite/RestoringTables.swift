@@ -1,5 +1,6 @@
 import Base
 import Catalog
+import Jobs
 import Placement
 
 /// What a catalog that is made anew needs beside its own tables, for as long as it is made: temporary tables, which
@@ -191,6 +192,12 @@ extension RestoringTables {
                 SQLValue(facts.viewCount),
             ])
         if let publication = video.publication { try PublicationTables.enter(publication, of: key, connection) }
+        let ladder = video.publication?.ladder ?? []
+        if let job = video.job {
+            try restoreJob(job, ladder, of: facts.id, key, connection)
+        } else {
+            try LadderTables.enter(ladder, in: key, connection)
+        }
         try restoreJournal(video, of: key, connection)
         switch facts.status {
         case nil:
@@ -201,6 +208,34 @@ extension RestoringTables {
         case .uploading, .active: break
         }
         return try gaps(facts, of: key, connection)
+    }
+
+    /// Renditions that are whole stay, and so do the parts of others that the plan's units would make again just so.
+    /// Everything else is made anew.
+    private static func restoreJob(
+        _ new: NewJob, _ ladder: [LadderRendition], of id: VideoID, _ video: Int64, _ connection: Connection
+    ) throws(CatalogError) {
+        var done: [Int: Set<RungLabel>] = [:]
+        var kept: [LadderRendition] = []
+        for rendition in ladder {
+            let own = new.plan.units.indices.filter { new.plan.units[$0].task.rungs.contains(rendition.rung.label) }
+            let matching = own.filter { index in
+                rendition.partCount == own.count && rendition.parts.contains { $0.covers(new.plan.units[index].task) }
+            }
+            guard rendition.isComplete || matching.count == rendition.parts.count else { continue }
+            kept.append(rendition)
+            for index in rendition.isComplete ? own : matching {
+                done[index, default: []].insert(rendition.rung.label)
+            }
+        }
+        try LadderTables.enter(kept, in: video, connection)
+        try JobOperations.restore(new, done: done, of: id, video, connection)
+        let table = JobTable(connection, now: new.createdAt)
+        let parts = Set(kept.flatMap(\.parts).map(\.stream))
+        let streams = try connection.rows("SELECT stream FROM streams WHERE video_key = ?", [SQLValue(video)]) {
+            (row) throws(CatalogError) in try row.decode(0) { ChunkStream($0) }
+        }
+        for stream in streams where stream.isAttempt && !parts.contains(stream) { try table.discard(stream, of: id) }
     }
 
     private static func restoreJournal(
@@ -273,7 +308,7 @@ extension RestoringTables {
         _ facts: JournalFacts, of key: Int64, _ connection: Connection
     ) throws(CatalogError) -> [StreamGap] {
         var gaps: [StreamGap] = []
-        for expected in facts.streams {
+        for expected in facts.streams where try isNeeded(expected.stream, of: key, connection) {
             let found = try connection.row(
                 "SELECT count(*) FROM chunks WHERE video_key = ? AND stream = ? AND sequence < ?",
                 [SQLValue(key), SQLValue(expected.stream), SQLValue(expected.sequenceEnd)]
@@ -286,6 +321,16 @@ extension RestoringTables {
                     reasons: try reasons(expected.stream, of: key, connection)))
         }
         return gaps
+    }
+
+    /// What attempts that came to nothing have stored may be gone already.
+    private static func isNeeded(
+        _ stream: ChunkStream, of key: Int64, _ connection: Connection
+    ) throws(CatalogError) -> Bool {
+        guard stream.isAttempt else { return true }
+        return try connection.row(
+            "SELECT 1 FROM rendition_parts WHERE video_key = ? AND stream = ?", [SQLValue(key), SQLValue(stream)]
+        ) { $0.int(0) } != nil
     }
 
     private static func missing(
@@ -309,5 +354,14 @@ extension RestoringTables {
             "SELECT reason FROM problems WHERE video_key = ? AND stream = ? ORDER BY sequence LIMIT ?",
             [SQLValue(key), SQLValue(stream), SQLValue(missingMax)]
         ) { $0.text(0) }
+    }
+}
+
+extension RenditionPart {
+    /// Whether it is what the task would make.
+    fileprivate func covers(_ task: UnitTask) -> Bool {
+        guard number == task.part, let first = segments.first, let last = segments.last else { return false }
+        return task.kind == .audio
+            || abs(first.startSec - task.startSec) < 6 && abs(last.startSec + last.durationSec - task.endSec) < 6
     }
 }

@@ -6,7 +6,7 @@ enum Schema {
     /// "VSTK": marks a SQLite file as a catalog of ours.
     private static let applicationID = 0x5653_544b
 
-    static let steps = [tables, activity, journal, identities, space]
+    static let steps = [tables, activity, journal, identities, space, jobs]
 
     /// Where nodes stand and what they can hold, for placement. `default` is the zone of nodes that name none.
     private static let space = """
@@ -46,6 +46,98 @@ enum Schema {
             DELETE FROM changes WHERE video_id = (SELECT id FROM videos WHERE key = NEW.video_key);
             INSERT INTO changes (video_id) SELECT id FROM videos WHERE key = NEW.video_key;
         END;
+        """
+
+    /// The queue of work units, what they have made, and what attempts that came to nothing have left. `rungs` are labels
+    /// parted by spaces; `lease_count` is kept with the leases so that the queue is one index.
+    private static let jobs = """
+        CREATE TABLE jobs (
+            video_key INTEGER PRIMARY KEY REFERENCES videos (key) ON DELETE CASCADE,
+            created_at INTEGER NOT NULL,
+            is_stopped INTEGER NOT NULL DEFAULT 0,
+            started_at INTEGER,
+            finished_at INTEGER,
+            encoded_sec REAL NOT NULL DEFAULT 0,
+            encoding_sec REAL NOT NULL DEFAULT 0
+        ) STRICT;
+
+        CREATE TABLE units (
+            key INTEGER PRIMARY KEY,
+            video_key INTEGER NOT NULL REFERENCES jobs (video_key) ON DELETE CASCADE,
+            number INTEGER NOT NULL,
+            kind TEXT NOT NULL,
+            part INTEGER NOT NULL,
+            segment_begin INTEGER NOT NULL,
+            segment_end INTEGER NOT NULL,
+            start_sec REAL NOT NULL,
+            end_sec REAL NOT NULL,
+            is_last INTEGER NOT NULL,
+            rungs TEXT NOT NULL,
+            priority INTEGER NOT NULL,
+            state TEXT NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'done', 'failed')),
+            winner INTEGER,  -- the token of the attempt that counts
+            attempts INTEGER NOT NULL DEFAULT 0,
+            last_token INTEGER NOT NULL DEFAULT 0,
+            lease_count INTEGER NOT NULL DEFAULT 0,
+            avoided TEXT NOT NULL DEFAULT '[]',
+            last_error TEXT,
+            UNIQUE (video_key, number)
+        ) STRICT;
+        CREATE INDEX units_waiting ON units (priority, key) WHERE state = 'open' AND lease_count = 0;
+
+        CREATE TABLE leases (
+            unit_key INTEGER NOT NULL REFERENCES units (key) ON DELETE CASCADE,
+            token INTEGER NOT NULL,
+            follower TEXT NOT NULL,
+            granted_at INTEGER NOT NULL,
+            renewed_at INTEGER NOT NULL,
+            progress TEXT NOT NULL,
+            PRIMARY KEY (unit_key, token)
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX leases_by_renewal ON leases (renewed_at);
+        CREATE INDEX leases_by_follower ON leases (follower);
+
+        CREATE TABLE ladder (
+            video_key INTEGER NOT NULL REFERENCES videos (key) ON DELETE CASCADE,
+            label TEXT NOT NULL,
+            kind TEXT NOT NULL,
+            width INTEGER NOT NULL,
+            height INTEGER NOT NULL,
+            frame_rate REAL,
+            codecs TEXT NOT NULL DEFAULT '',
+            initialization BLOB,
+            part_count INTEGER NOT NULL,
+            PRIMARY KEY (video_key, label)
+        ) STRICT, WITHOUT ROWID;
+
+        CREATE TABLE rendition_parts (
+            video_key INTEGER NOT NULL,
+            label TEXT NOT NULL,
+            number INTEGER NOT NULL,
+            stream TEXT NOT NULL,
+            initialization_bytes INTEGER NOT NULL,
+            frame_count INTEGER NOT NULL,
+            segments TEXT NOT NULL,
+            PRIMARY KEY (video_key, label, number),
+            FOREIGN KEY (video_key, label) REFERENCES ladder (video_key, label) ON DELETE CASCADE
+        ) STRICT;
+
+        CREATE TABLE discards (
+            video_key INTEGER NOT NULL REFERENCES videos (key) ON DELETE CASCADE,
+            stream TEXT NOT NULL,
+            node_key INTEGER NOT NULL REFERENCES nodes (key),
+            due_at INTEGER NOT NULL,
+            PRIMARY KEY (video_key, stream, node_key)
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX discards_of_node ON discards (node_key, due_at);
+
+        CREATE TABLE followers (
+            id TEXT PRIMARY KEY,
+            last_seen INTEGER NOT NULL,
+            accepted_count INTEGER NOT NULL DEFAULT 0,
+            failed_count INTEGER NOT NULL DEFAULT 0,
+            refused_count INTEGER NOT NULL DEFAULT 0
+        ) STRICT, WITHOUT ROWID;
         """
 
     /// When an upload last gave a sign of life, and the few videos of which that is asked.

@@ -1,5 +1,6 @@
 import Base
 import Catalog
+import Jobs
 import MetadataAPI
 
 // How the catalog's types and the messages become each other.
@@ -38,11 +39,7 @@ extension RenditionMessage {
             stream: rendition.stream, width: rendition.width, height: rendition.height, codecs: rendition.codecs,
             frameRate: rendition.frameRate, bandwidth: rendition.bandwidth,
             averageBandwidth: rendition.averageBandwidth, initializationBytes: rendition.initializationBytes,
-            segments: rendition.segments.map {
-                SegmentMessage(
-                    offsetBytes: $0.offsetBytes, sizeBytes: $0.sizeBytes, startSec: $0.startSec,
-                    durationSec: $0.durationSec)
-            })
+            segments: rendition.segments.map(SegmentMessage.init))
     }
 }
 
@@ -54,9 +51,10 @@ extension Publication {
             throw Failure(.invalidArgument, "'renditions' names a stream twice")
         }
         let original = request.original
+        let ladder = request.ladder ?? []
         guard (0...MetadataService.durationSecMax).contains(request.durationSec), original.sizeBytes > 0,
             original.width >= 0, original.height >= 0,
-            renditions.allSatisfy(\.isPlausible)
+            renditions.allSatisfy(\.isPlausible), ladder.allSatisfy(\.isPlausible)
         else { throw Failure(.invalidArgument, "a size, a place or a time is negative or too large to be true") }
         self.init(
             durationSec: request.durationSec,
@@ -64,21 +62,76 @@ extension Publication {
                 filename: original.filename, contentType: original.contentType, sizeBytes: original.sizeBytes,
                 checksum: original.checksum, width: original.width, height: original.height,
                 qualityLabel: original.qualityLabel),
-            renditions: renditions.map(Rendition.init))
+            renditions: renditions.map(Rendition.init), ladder: ladder.map(LadderRendition.init))
+    }
+}
+
+extension LadderRenditionMessage {
+    init(_ rendition: LadderRendition) {
+        let rung = rendition.rung
+        self.init(
+            label: rung.label, kind: rung.kind, width: rung.width, height: rung.height, frameRate: rung.frameRate,
+            codecs: rendition.codecs, initialization: rendition.initialization, partCount: rendition.partCount,
+            parts: rendition.parts.map { part in
+                RenditionPartMessage(
+                    number: part.number, stream: part.stream, initializationBytes: part.initializationBytes,
+                    frameCount: part.frameCount, segments: part.segments.map(SegmentMessage.init))
+            })
+    }
+
+    fileprivate var isPlausible: Bool {
+        width >= 0 && height >= 0 && (parts.count...Int(Int32.max)).contains(partCount)
+            && Set(parts.map(\.number)).count == parts.count
+            && parts.allSatisfy { part in
+                (0..<partCount).contains(part.number) && part.frameCount >= 0 && part.initializationBytes >= 0
+                    && part.segments.allSatisfy(\.isPlausible)
+            }
+    }
+}
+
+extension LadderRendition {
+    fileprivate init(_ message: LadderRenditionMessage) {
+        self.init(
+            rung: JobPlan.Rung(
+                label: message.label, kind: message.kind, width: message.width, height: message.height,
+                frameRate: message.frameRate),
+            codecs: message.codecs, initialization: message.initialization, partCount: message.partCount,
+            parts: message.parts.sorted { $0.number < $1.number }.map { part in
+                RenditionPart(
+                    number: part.number, stream: part.stream, initializationBytes: part.initializationBytes,
+                    frameCount: part.frameCount, segments: part.segments.map(Segment.init))
+            })
+    }
+}
+
+extension SegmentMessage {
+    init(_ segment: Segment) {
+        self.init(
+            offsetBytes: segment.offsetBytes, sizeBytes: segment.sizeBytes, startSec: segment.startSec,
+            durationSec: segment.durationSec)
+    }
+
+    fileprivate var isPlausible: Bool {
+        let sizes = 0...(Int.max / 4)
+        let seconds = 0...MetadataService.durationSecMax
+        return sizes.contains(offsetBytes) && sizes.contains(sizeBytes) && seconds.contains(startSec)
+            && seconds.contains(durationSec)
+    }
+}
+
+extension Segment {
+    fileprivate init(_ message: SegmentMessage) {
+        self.init(
+            offsetBytes: message.offsetBytes, sizeBytes: message.sizeBytes, startSec: message.startSec,
+            durationSec: message.durationSec)
     }
 }
 
 extension RenditionMessage {
     /// Sums of what passes stay within `Int`.
     fileprivate var isPlausible: Bool {
-        let sizes = 0...(Int.max / 4)
-        let seconds = 0...MetadataService.durationSecMax
-        return width >= 0 && height >= 0 && bandwidth >= 0 && averageBandwidth >= 0
-            && sizes.contains(initializationBytes)
-            && segments.allSatisfy {
-                sizes.contains($0.offsetBytes) && sizes.contains($0.sizeBytes) && seconds.contains($0.startSec)
-                    && seconds.contains($0.durationSec)
-            }
+        width >= 0 && height >= 0 && bandwidth >= 0 && averageBandwidth >= 0
+            && (0...(Int.max / 4)).contains(initializationBytes) && segments.allSatisfy(\.isPlausible)
     }
 }
 
@@ -88,10 +141,6 @@ extension Rendition {
             stream: message.stream, width: message.width, height: message.height, codecs: message.codecs,
             frameRate: message.frameRate, bandwidth: message.bandwidth, averageBandwidth: message.averageBandwidth,
             initializationBytes: message.initializationBytes,
-            segments: message.segments.map {
-                Segment(
-                    offsetBytes: $0.offsetBytes, sizeBytes: $0.sizeBytes, startSec: $0.startSec,
-                    durationSec: $0.durationSec)
-            })
+            segments: message.segments.map(Segment.init))
     }
 }

@@ -10,6 +10,9 @@ package struct MetadataConfiguration: Sendable {
     package let uploadSilenceSec: Double
     /// Seconds after which the storage nodes know of views; everything else they know at once.
     package let journalIntervalSec: Double
+    /// Seconds that a follower's lease on a unit lives without being renewed, and attempts that may fail before it does.
+    package let leaseSec: Double
+    package let attemptsMax: Int
     /// Nodes that are expected to register; those that have not are named in the log.
     package let expectedNodes: [String]
     /// How node URLs are shown to clients.
@@ -18,7 +21,7 @@ package struct MetadataConfiguration: Sendable {
     package let chunkSizeBytes: Int
     package let chunkDurationSec: Double
 
-    /// Reads `DB_PATH`, `NODE_TIMEOUT`, `UPLOAD_TIMEOUT`, `JOURNAL_INTERVAL`, `STORAGE_NODES`, `EXTERNAL_URL_MAP`,
+    /// Reads `DB_PATH`, `NODE_TIMEOUT`, `UPLOAD_TIMEOUT`, `JOURNAL_INTERVAL`, `LEASE_SECONDS`, `MAX_ATTEMPTS`, `STORAGE_NODES`, `EXTERNAL_URL_MAP`,
     /// `ENABLE_EXTERNAL_TRANSLATION`, `CHUNK_SIZE` and `CHUNK_DURATION`.
     /// - Throws: ``Failure`` that names the setting that is wrong.
     package init(settings: Settings) throws(Failure) {
@@ -26,6 +29,8 @@ package struct MetadataConfiguration: Sendable {
         nodeTimeoutSec = try settings.number("NODE_TIMEOUT", default: 30, in: 0.1...86_400)
         uploadSilenceSec = try settings.number("UPLOAD_TIMEOUT", default: 86_400, in: 3600...31_536_000)
         journalIntervalSec = try settings.number("JOURNAL_INTERVAL", default: 30, in: 0.1...86_400)
+        leaseSec = try settings.number("LEASE_SECONDS", default: 30, in: 1...3600)
+        attemptsMax = try settings.integer("MAX_ATTEMPTS", default: 3, in: 1...100)
         expectedNodes = settings.list("STORAGE_NODES")
         let isTranslating = try settings.flag("ENABLE_EXTERNAL_TRANSLATION", default: true)
         translation = try URLTranslation(isTranslating ? settings.list("EXTERNAL_URL_MAP") : [])

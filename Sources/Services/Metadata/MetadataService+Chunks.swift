@@ -24,7 +24,7 @@ extension MetadataService {
         }
     }
 
-    private func commit(_ id: ChunkID, _ body: CommitRequest) async throws -> Response {
+    func commit(_ id: ChunkID, _ body: CommitRequest) async throws -> Response {
         switch try await committer.commit(id, body) {
         case .committed(let holders):
             manifests.invalidate(body.videoId)

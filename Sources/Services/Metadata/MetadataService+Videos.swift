@@ -4,6 +4,7 @@ import ChunkPaxos
 import Digests
 import Foundation
 import HTTPTypes
+import Jobs
 import MetadataAPI
 import Placement
 
@@ -51,7 +52,10 @@ extension MetadataService {
             PublishRequest.self, limit: Self.publicationBytesMax
         ) { request, body in
             let id = try request.videoID()
-            try await self.catalog.publish(id, try Publication(body))
+            guard body.ladder == nil else { throw Failure(.invalidArgument, "'ladder' is for followers to fill") }
+            let publication = try Publication(body)
+            let job = try JobPlanner.plan(for: publication).map { NewJob(plan: $0, createdAt: self.time.now()) }
+            try await self.catalog.publish(id, publication, job: job)
             self.manifests.invalidate(id)
             await self.journal.settle(id)
             return try .json(VideoStatusMessage(videoId: id, status: .active))

@@ -4,6 +4,7 @@ import CatalogSQLite
 import HTTPClient
 import HTTPTypes
 import Hosting
+import Jobs
 import MetadataAPI
 
 /// The metadata service (8080): what videos there are, what their chunks are and where, and which nodes are well.
@@ -22,6 +23,8 @@ package final class MetadataService: Service {
     let reaper: Reaper
     let journal: JournalKeeper
     let uploadWatch: UploadWatch
+    let leaseWatch: LeaseWatch
+    let jobPolicy: JobPolicy
     let manifests: ManifestCache
     let follower: CatalogFollower
     let rendering: Rendering
@@ -54,7 +57,7 @@ package final class MetadataService: Service {
         committer = ChunkCommitter(
             catalog: catalog, registry: registry, gateway: gateway, translation: configuration.translation,
             terms: terms, proposers: proposers, policy: policy, time: time)
-        reaper = Reaper(catalog: catalog, registry: registry, gateway: gateway, interval: reaperInterval)
+        reaper = Reaper(catalog: catalog, registry: registry, gateway: gateway, interval: reaperInterval, time: time)
         let pace = journalPace ?? JournalKeeper.Pace(counters: .seconds(configuration.journalIntervalSec))
         let writer = JournalWriter(
             catalog: catalog, registry: registry, gateway: gateway, proposers: proposers,
@@ -72,6 +75,8 @@ package final class MetadataService: Service {
                 manifests.invalidate($0)
                 journal.submit($0)
             })
+        jobPolicy = JobPolicy(leaseSec: configuration.leaseSec, attemptsMax: configuration.attemptsMax)
+        leaseWatch = LeaseWatch(catalog: catalog, policy: jobPolicy, time: time)
         rendering = Rendering(configuration: configuration)
         counters = MetadataCounters(metrics, registry)
     }
@@ -85,6 +90,8 @@ package final class MetadataService: Service {
         addReadingRoutes(to: &router)
         addChunkRoutes(to: &router)
         addNodeRoutes(to: &router)
+        addJobRoutes(to: &router)
+        addUnitRoutes(to: &router)
     }
 
     package func health() async -> HealthReport {
@@ -112,10 +119,12 @@ package final class MetadataService: Service {
         reaper.start()
         journal.start()
         uploadWatch.start()
+        leaseWatch.start()
     }
 
     package func stop() async {
         await uploadWatch.stop()
+        await leaseWatch.stop()
         await reaper.stop()
         await journal.stop()
         await follower.stop()

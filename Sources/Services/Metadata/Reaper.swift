@@ -3,7 +3,7 @@ import Catalog
 import MetadataAPI
 import Synchronization
 
-/// Takes the bytes of deleted videos from the nodes, for as long as it takes: what is to go stands in the catalog, so a
+/// Takes the bytes of deleted videos, and of attempts at units that came to nothing, from the nodes, for as long as it takes: what is to go stands in the catalog, so a
 /// restart goes on where it was, and a node that is down is asked again until it is back.
 final class Reaper: Sendable {
     /// Deletions of one node looked at in one pass.
@@ -25,17 +25,20 @@ final class Reaper: Sendable {
     private let registry: NodeRegistry
     private let gateway: any AcceptorGateway
     private let interval: Duration
+    private let time: any TimeSource
     private let logger = Logger("metadata-service")
     private let state = Locked(State())
 
     /// - Parameter interval: time between two looks at what could not be deleted before.
     init(
-        catalog: any Catalog, registry: NodeRegistry, gateway: any AcceptorGateway, interval: Duration = .seconds(5)
+        catalog: any Catalog, registry: NodeRegistry, gateway: any AcceptorGateway, interval: Duration = .seconds(5),
+        time: any TimeSource = SystemTime()
     ) {
         self.catalog = catalog
         self.registry = registry
         self.gateway = gateway
         self.interval = interval
+        self.time = time
     }
 
     /// Begins; once is enough.
@@ -85,8 +88,13 @@ final class Reaper: Sendable {
             // Each node by itself, so that what waits for one that is down never hides what is due at another.
             for entry in registry.view.entries where entry.status != .down {
                 let due = try await catalog.deletions(of: entry.node.id, limit: Self.deletionsMax)
-                if due.isEmpty { continue }
-                group.addTask { await self.reap(due, from: entry.node.url) }
+                let discards = try await catalog.discards(
+                    on: entry.node.id, limit: Self.deletionsMax, at: time.now())
+                if due.isEmpty, discards.isEmpty { continue }
+                group.addTask {
+                    await self.reap(due, from: entry.node.url)
+                    await self.reap(discards, from: entry.node.url)
+                }
             }
             try await group.waitForAll()
         }
@@ -100,6 +108,23 @@ final class Reaper: Sendable {
                 logger.warning(
                     "a node does not delete the chunks of a deleted video; trying again later",
                     ["video_id": "\(deletion.video)", "node_id": "\(deletion.node)", "error": "\(error)"])
+                return
+            }
+        }
+    }
+
+    /// What attempts at units that came to nothing have stored, committed or not.
+    private func reap(_ discards: [Discard], from url: String) async {
+        for discard in discards where !Task.isCancelled {
+            do {
+                let numbers = 0..<discard.sequenceEnd + Self.uncommittedMax
+                let chunks = numbers.map { ChunkID(video: discard.video, stream: discard.stream, sequence: $0) }
+                try await delete(chunks, from: url)
+                try await catalog.finishDiscard(discard)
+            } catch {
+                logger.warning(
+                    "a node does not delete what an attempt has left; trying again later",
+                    ["video_id": "\(discard.video)", "node_id": "\(discard.node)", "error": "\(error)"])
                 return
             }
         }

@@ -21,12 +21,16 @@ struct Rendering: Sendable {
     func layout(_ contents: VideoContents, _ nodes: NodeView) -> VideoLayout {
         let addresses = Addresses(nodes) { $0 }
         var streams: [StreamMessage] = []
-        for run in contents.chunks.chunked(by: \.stream) {
+        let parts = Set(contents.ladder.flatMap(\.parts).map(\.stream))
+        // What an attempt stores is nobody's business before it counts.
+        let chunks = contents.chunks.filter { !$0.stream.isAttempt || parts.contains($0.stream) }
+        for run in chunks.chunked(by: \.stream) {
             streams.append(StreamMessage(stream: run[run.startIndex].stream, chunks: run.map(addresses.message)))
         }
         return VideoLayout(
             video: VideoSummary(contents.video), original: contents.original.map(OriginalMessage.init),
-            renditions: contents.renditions.map(RenditionMessage.init), streams: streams)
+            renditions: contents.renditions.map(RenditionMessage.init),
+            ladder: contents.ladder.map(LadderRenditionMessage.init), streams: streams)
     }
 }
 

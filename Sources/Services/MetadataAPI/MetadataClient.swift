@@ -1,6 +1,7 @@
 import Base
 import HTTPClient
 import HTTPTypes
+import Jobs
 
 /// Calls the metadata service.
 package struct MetadataClient: Sendable {
@@ -59,6 +60,49 @@ package struct MetadataClient: Sendable {
     package func heartbeat(_ node: NodeID, _ request: HeartbeatRequest) async throws {
         try await http.send(.json(.post, "\(baseURL)/nodes/\(node)/heartbeat", request)).requireSuccess()
     }
+
+    package func pull(_ request: PullRequest) async throws -> PullResponse {
+        try await call(.json(.post, "\(baseURL)/jobs/pull", request))
+    }
+
+    package func heartbeat(_ unit: UnitID, _ request: UnitHeartbeatRequest) async throws -> LeaseResponse {
+        try await call(.json(.post, "\(unitURL(unit))/heartbeat", request))
+    }
+
+    package func fail(_ unit: UnitID, _ request: UnitFailureRequest) async throws -> LeaseResponse {
+        try await call(.json(.post, "\(unitURL(unit))/fail", request))
+    }
+
+    package func complete(_ unit: UnitID, _ request: UnitResultRequest) async throws -> UnitResultResponse {
+        try await call(.json(.post, "\(unitURL(unit))/complete", request))
+    }
+
+    package func commit(
+        _ chunk: ChunkID, of unit: UnitID, _ request: UnitCommitRequest
+    ) async throws -> CommitResponse {
+        try await call(.json(.post, "\(unitURL(unit))/chunks/\(chunk)", request))
+    }
+
+    package func job(_ id: VideoID) async throws -> JobMessage { try await call(.get("\(baseURL)/jobs/\(id)")) }
+
+    package func startJob(_ id: VideoID, _ request: StartJobRequest) async throws -> JobMessage {
+        try await call(.json(.post, "\(baseURL)/jobs/\(id)/start", request))
+    }
+
+    package func stopJob(_ id: VideoID) async throws {
+        try await http.send(ClientRequest(.post, "\(baseURL)/jobs/\(id)/stop")).requireSuccess()
+    }
+
+    package func resumeJob(_ id: VideoID) async throws -> ResumeJobsResponse {
+        try await call(ClientRequest(.post, "\(baseURL)/jobs/\(id)/resume"))
+    }
+
+    /// Goes on with every job that is stopped or has failed units.
+    package func resumeJobs() async throws -> ResumeJobsResponse {
+        try await call(ClientRequest(.post, "\(baseURL)/jobs/resume"))
+    }
+
+    private func unitURL(_ unit: UnitID) -> String { "\(baseURL)/jobs/\(unit.video)/units/\(unit.number)" }
 
     private func call<Value: Decodable>(_ request: @autoclosure () throws -> ClientRequest) async throws -> Value {
         try await http.send(try request()).decoded(as: Value.self)

@@ -291,11 +291,17 @@ package struct PublishRequest: Codable, Sendable {
     package let durationSec: Double
     package let original: OriginalMessage
     package let renditions: [RenditionMessage]
+    /// What followers have made; only in the journal, never in a request.
+    package let ladder: [LadderRenditionMessage]?
 
-    package init(durationSec: Double, original: OriginalMessage, renditions: [RenditionMessage]) {
+    package init(
+        durationSec: Double, original: OriginalMessage, renditions: [RenditionMessage],
+        ladder: [LadderRenditionMessage]? = nil
+    ) {
         self.durationSec = durationSec
         self.original = original
         self.renditions = renditions
+        self.ladder = ladder
     }
 }
 
@@ -326,14 +332,18 @@ package struct VideoLayout: Codable, Sendable {
     package let video: VideoSummary
     package let original: OriginalMessage?
     package let renditions: [RenditionMessage]
+    /// What followers make beside them, the best first.
+    package let ladder: [LadderRenditionMessage]
     package let streams: [StreamMessage]
 
     package init(
-        video: VideoSummary, original: OriginalMessage?, renditions: [RenditionMessage], streams: [StreamMessage]
+        video: VideoSummary, original: OriginalMessage?, renditions: [RenditionMessage],
+        ladder: [LadderRenditionMessage] = [], streams: [StreamMessage]
     ) {
         self.video = video
         self.original = original
         self.renditions = renditions
+        self.ladder = ladder
         self.streams = streams
     }
 

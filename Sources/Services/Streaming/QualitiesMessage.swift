@@ -38,10 +38,11 @@ package struct QualitiesMessage: Encodable, Sendable {
     package init(_ layout: VideoLayout) {
         let root = StreamAssets.root(of: layout.video.videoId)
         var qualities: [String: Quality] = [:]
-        for rendition in layout.renditions {
-            qualities[rendition.stream.description] = .rendition(
+        let offered = layout.offered
+        for rendition in offered {
+            qualities[rendition.label] = .rendition(
                 Rendition(
-                    playlist: "\(root)/\(rendition.stream)/\(StreamAssets.playlist)",
+                    playlist: "\(root)/\(rendition.label)/\(StreamAssets.playlist)",
                     resolution: "\(rendition.width)x\(rendition.height)", bandwidth: rendition.bandwidth,
                     averageBandwidth: rendition.averageBandwidth))
         }
@@ -53,7 +54,7 @@ package struct QualitiesMessage: Encodable, Sendable {
         if let original { qualities["original"] = .original(original) }
         master = "\(root)/\(StreamAssets.master)"
         self.qualities = qualities
-        available = layout.renditions.sorted { $0.bandwidth > $1.bandwidth }.map(\.stream.description)
+        available = offered.sorted { $0.bandwidth > $1.bandwidth }.map(\.label)
         originalQualityLabel = original?.qualityLabel
         originalResolution = original?.resolution
     }

@@ -27,6 +27,11 @@ enum StreamAssets {
 }
 
 extension VideoLayout {
+    func part(_ place: PlayableRendition.Place, digest: SHA256Digest? = nil) throws(Failure) -> StreamPart {
+        try StreamPart(
+            of: chunks(of: place.stream), offset: place.offsetBytes, size: place.sizeBytes, digest: digest)
+    }
+
     /// - Throws: ``Failure`` unless the video can be played: deleted is 404; failed or still uploading is 409.
     func requirePlayable() throws(Failure) {
         switch video.status {
@@ -40,34 +45,6 @@ extension VideoLayout {
             throw Failure(.conflict, "video \(video.videoId) cannot be played because its upload failed\(reason)")
         }
     }
-
-    func rendition(_ quality: String) throws(Failure) -> RenditionMessage {
-        if let rendition = renditions.first(where: { $0.stream.description == quality }) { return rendition }
-        let known = renditions.map(\.stream.description).joined(separator: ", ")
-        throw Failure(
-            .notFound,
-            "video \(video.videoId) has no quality '\(quality.prefix(40))'; it has: \(known.isEmpty ? "none" : known)")
-    }
-
-    var masterPlaylist: String {
-        HLSPlaylist.master(
-            variants: renditions.map { rendition in
-                HLSPlaylist.Variant(
-                    uri: "\(rendition.stream)/\(StreamAssets.playlist)", bandwidth: rendition.bandwidth,
-                    averageBandwidth: rendition.averageBandwidth, width: rendition.width, height: rendition.height,
-                    codecs: rendition.codecs, frameRate: rendition.frameRate)
-            })
-    }
-}
-
-extension RenditionMessage {
-    var mediaPlaylist: String {
-        HLSPlaylist.media(
-            initializationURI: StreamAssets.initialization,
-            segments: segments.enumerated().map { index, segment in
-                HLSPlaylist.Segment(uri: StreamAssets.segment(index), durationSec: segment.durationSec)
-            })
-    }
 }
 
 /// A run of a stream's bytes that is served as one asset.
@@ -76,15 +53,16 @@ struct StreamPart: Sendable {
     let range: Range<Int>
     let tag: EntityTag
 
+    /// - Parameter digest: what the bytes are, where that is known without the chunks they lie in.
     /// - Throws: ``Failure`` when the catalog's numbers make no range of these chunks.
-    init(of chunks: [ManifestChunk], offset: Int, size: Int) throws(Failure) {
+    init(of chunks: [ManifestChunk], offset: Int, size: Int, digest: SHA256Digest? = nil) throws(Failure) {
         let (end, overflows) = offset.addingReportingOverflow(size)
         guard offset >= 0, size > 0, !overflows else {
             throw Failure(.corrupt, "the catalog names \(size) bytes at offset \(offset), which is no part of a stream")
         }
         self.chunks = chunks
         range = offset..<end
-        tag = Self.tag(chunks, range)
+        tag = digest.map { EntityTag(String($0.hex.prefix(32))) } ?? Self.tag(chunks, range)
     }
 
     /// Everything that the chunks hold.

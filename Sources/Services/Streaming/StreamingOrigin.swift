@@ -14,10 +14,10 @@ extension MetadataClient: LayoutSource {}
 
 /// Answers for a video's assets from its layout and its chunks.
 package final class StreamingOrigin: Sendable {
-    /// Chunks of all the layouts that are kept, at some 400 bytes each, and for how long without asking again. A video
-    /// never changes once it is active, but it can be deleted, and its chunks can move.
+    /// Chunks of all the layouts that are kept, at some 400 bytes each, and for how long without asking again. An
+    /// active video's renditions grow, it can be deleted, and its chunks can move.
     package static let layoutChunksMax = 100_000
-    package static let layoutLifetime: Duration = .seconds(5)
+    package static let layoutLifetime: Duration = .seconds(2)
     /// How much longer they serve while the metadata service is down.
     package static let layoutGrace: Duration = .seconds(300)
     /// A larger asset is streamed instead of kept.
@@ -54,7 +54,7 @@ package final class StreamingOrigin: Sendable {
 
     func master(_ request: Request) async throws -> Response {
         let layout = try await playableLayout(request)
-        guard !layout.renditions.isEmpty else {
+        guard !layout.offered.isEmpty else {
             throw Failure(.notFound, "video \(layout.video.videoId) has no rendition to stream")
         }
         return playlist(layout.masterPlaylist, for: request)
@@ -68,8 +68,7 @@ package final class StreamingOrigin: Sendable {
     func initialization(_ request: Request) async throws -> Response {
         let layout = try await playableLayout(request)
         let rendition = try layout.rendition(request.parameters["quality"])
-        let part = try StreamPart(
-            of: layout.chunks(of: rendition.stream), offset: 0, size: rendition.initializationBytes)
+        let part = try layout.part(rendition.initialization, digest: rendition.initializationDigest)
         return try await asset(part, "video/mp4", for: request)
     }
 
@@ -81,13 +80,10 @@ package final class StreamingOrigin: Sendable {
             let last = rendition.segments.isEmpty ? "none" : StreamAssets.segment(rendition.segments.count - 1)
             throw Failure(
                 .notFound,
-                "quality '\(rendition.stream)' has no '\(name.prefix(80))'; its files are \(StreamAssets.playlist), "
+                "quality '\(rendition.label)' has no '\(name.prefix(80))'; its files are \(StreamAssets.playlist), "
                     + "\(StreamAssets.initialization) and segments up to \(last)")
         }
-        let segment = rendition.segments[index]
-        let part = try StreamPart(
-            of: layout.chunks(of: rendition.stream), offset: segment.offsetBytes, size: segment.sizeBytes)
-        return try await asset(part, "video/mp4", for: request)
+        return try await asset(try layout.part(rendition.segments[index].place), "video/mp4", for: request)
     }
 
     func thumbnail(_ request: Request) async throws -> Response {
@@ -117,7 +113,7 @@ package final class StreamingOrigin: Sendable {
 
     func unknownAsset(_ request: Request) async throws -> Response {
         let layout = try await playableLayout(request)
-        let qualities = layout.renditions.map { "\($0.stream)/\(StreamAssets.playlist)" }
+        let qualities = layout.playable.map { "\($0.label)/\(StreamAssets.playlist)" }
         let known = [StreamAssets.master] + qualities + ["qualities", "original", "thumbnail.jpg"]
         throw Failure(
             .notFound,

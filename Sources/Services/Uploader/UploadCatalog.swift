@@ -1,4 +1,5 @@
 import Base
+import ChunkDelivery
 import HTTPClient
 import HTTPTypes
 import MetadataAPI

@@ -1,6 +1,7 @@
 import Base
 import Digests
 import HTTPTypes
+import TemporaryStorage
 
 /// An upload that is whole on disk.
 struct ReceivedUpload: Sendable {

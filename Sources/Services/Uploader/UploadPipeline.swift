@@ -1,4 +1,5 @@
 import Base
+import ChunkDelivery
 import Digests
 import HTTPTypes
 import Media
@@ -142,41 +143,6 @@ struct UploadPipeline: Sendable {
     }
 
     private static func milliseconds(_ seconds: Double) -> Double { (seconds * 1000).rounded() / 1000 }
-}
-
-/// The chunks of one stream that are being stored, never more than the limit.
-private struct StoreWindow {
-    let stream: ChunkStream
-    let sink: any ChunkSink
-    let limit: Int
-    private var inFlight = 0
-
-    init(stream: ChunkStream, sink: any ChunkSink, limit: Int) {
-        self.stream = stream
-        self.sink = sink
-        self.limit = limit
-    }
-
-    /// Waits until one more may be added.
-    mutating func makeRoom(in group: inout ThrowingTaskGroup<Void, any Error>) async throws {
-        while inFlight >= limit {
-            try await group.next()
-            inFlight -= 1
-        }
-    }
-
-    mutating func add(
-        _ chunk: PlannedChunk, to group: inout ThrowingTaskGroup<Void, any Error>,
-        stored: @escaping @Sendable () -> Void
-    ) async throws {
-        try await makeRoom(in: &group)
-        inFlight += 1
-        let outgoing = OutgoingChunk(stream: stream, chunk: chunk)
-        group.addTask { [sink] in
-            try await sink.store(outgoing)
-            stored()
-        }
-    }
 }
 
 extension UploadJob {

@@ -1,8 +1,10 @@
 import Base
+import ChunkDelivery
 import HTTPClient
 import HTTPTypes
 import Hosting
 import MetadataAPI
+import TemporaryStorage
 import UploaderAPI
 
 /// The uploader's HTTP face (8084).

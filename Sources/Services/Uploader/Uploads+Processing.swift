@@ -1,4 +1,5 @@
 import Base
+import ChunkDelivery
 import Media
 import MetadataAPI
 

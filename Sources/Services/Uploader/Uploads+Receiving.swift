@@ -3,6 +3,7 @@ import Foundation
 import HTTPTypes
 import Media
 import MetadataAPI
+import TemporaryStorage
 import UploaderAPI
 
 // From a form's first byte to the answer.

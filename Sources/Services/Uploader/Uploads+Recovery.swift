@@ -1,6 +1,8 @@
 import Base
+import ChunkDelivery
 import Media
 import MetadataAPI
+import TemporaryStorage
 import UploaderAPI
 
 // What a start does for the uploads that the last run left.

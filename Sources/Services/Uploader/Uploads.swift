@@ -1,9 +1,11 @@
 import Base
+import ChunkDelivery
 import Foundation
 import HTTPTypes
 import Media
 import MetadataAPI
 import Synchronization
+import TemporaryStorage
 import UploaderAPI
 
 /// Everything the uploader does, from a form's first byte to a published video: the shell around ``UploadSession``.
@@ -55,7 +57,7 @@ package final class Uploads: Sendable {
         self.catalog = catalog
         self.makeSink = makeSink
         let folder = configuration.temporaryFolder
-        lock = try FolderLock(folder)
+        lock = try FolderLock(folder, setting: "TEMP_DIR")
         space = TemporarySpace(folder: folder)
         let journal = try SessionJournal(folder: folder)
         let entries = journal.load().map(Self.recovered)

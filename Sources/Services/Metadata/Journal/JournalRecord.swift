@@ -102,13 +102,15 @@ struct FactsRecord: Codable, Equatable {
     init(encoded bytes: [UInt8]) throws(Failure) { self = try JSON.decode(FactsRecord.self, from: bytes) }
 }
 
-/// What a record of the stream ``ChunkStream/publication`` says: the body of the request that published it.
+/// What a record of the stream ``ChunkStream/publication`` says: the body of the request that published it, and what
+/// followers have made since.
 enum PublicationRecord {
     static func encode(_ publication: Publication) throws -> [UInt8] {
         try JSON.encode(
             PublishRequest(
                 durationSec: publication.durationSec, original: OriginalMessage(publication.original),
-                renditions: publication.renditions.map(RenditionMessage.init)))
+                renditions: publication.renditions.map(RenditionMessage.init),
+                ladder: publication.ladder.isEmpty ? nil : publication.ladder.map(LadderRenditionMessage.init)))
     }
 
     /// - Throws: ``Failure``.

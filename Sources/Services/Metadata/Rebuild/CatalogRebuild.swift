@@ -3,6 +3,7 @@ import Catalog
 import CatalogSQLite
 import ChunkPaxos
 import HTTPClient
+import Jobs
 import MetadataAPI
 import Placement
 import StorageNodeAPI
@@ -290,7 +291,8 @@ extension CatalogRebuild {
             RestoredVideo(
                 facts: facts,
                 urls: Dictionary(found.facts.members.map { ($0.nodeId, $0.nodeUrl) }) { first, _ in first },
-                record: found.record, publication: published?.publication, publicationRecord: published?.record))
+                record: found.record, publication: published?.publication, publicationRecord: published?.record,
+                job: Self.job(of: facts, published?.publication)))
         let reasons = problems + gaps.map { Self.words(for: $0) }
         guard !reasons.isEmpty else { return Settled(isDeleted: facts.isDeleted) }
         let silent = Self.silent(video.group, reader).map { ["of its nodes, \($0) did not answer"] } ?? []
@@ -298,6 +300,16 @@ extension CatalogRebuild {
             line: RebuildReport.VideoLine(
                 videoId: video.id, title: facts.title, reasons: reasons + silent, isEntered: true),
             isDeleted: facts.isDeleted)
+    }
+
+    /// What is to be made of a video that plays. Attempts that the lost catalog gave out are not known, so the tokens of
+    /// new ones begin above any that there can have been: at the seconds since 1970.
+    private static func job(of facts: JournalFacts, _ publication: Publication?) -> NewJob? {
+        guard facts.status == .active, let publication, let plan = try? JobPlanner.plan(for: publication) else {
+            return nil
+        }
+        let now = SystemTime().now()
+        return NewJob(plan: plan, createdAt: now, tokenMin: FencingToken(Int(now.nanoseconds / 1_000_000_000)))
     }
 
     private static func disbelief(

@@ -29,7 +29,7 @@ package final class TemporarySpace: Sendable {
         guard ledger.withLock({ $0.reserve(bytes, freeBytes: free) }) else {
             throw Failure(
                 .insufficientStorage,
-                "there is no room for an upload of \(ByteCount.text(bytes)) now; try again later or free some space")
+                "there is no room for \(ByteCount.text(bytes)) now; try again later or free some space")
         }
     }
 

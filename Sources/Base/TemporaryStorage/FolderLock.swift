@@ -2,25 +2,26 @@ import Base
 import Foundation
 
 /// That this process alone uses a folder, for as long as this lives (flock(2), which a kill lets go of).
-final class FolderLock: Sendable {
+package final class FolderLock: Sendable {
     private let descriptor: Int32
 
     /// Makes the folder when it is not there.
+    /// - Parameter setting: what names the folder.
     /// - Throws: ``Failure`` that names the folder.
-    init(_ folder: String) throws(Failure) {
+    package init(_ folder: String, setting: String) throws(Failure) {
         do {
             try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         } catch {
-            throw Failure(.unavailable, "TEMP_DIR '\(folder)' cannot be made", cause: error)
+            throw Failure(.unavailable, "\(setting) '\(folder)' cannot be made", cause: error)
         }
         let path = "\(folder)/.lock"
         descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else {
-            throw Failure(.unavailable, "TEMP_DIR '\(folder)' cannot be written: \(String(cString: strerror(errno)))")
+            throw Failure(.unavailable, "\(setting) '\(folder)' cannot be written: \(String(cString: strerror(errno)))")
         }
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
             close(descriptor)
-            throw Failure(.unavailable, "TEMP_DIR '\(folder)' is used by another uploader; give this one its own")
+            throw Failure(.unavailable, "\(setting) '\(folder)' is used by another process; give this one its own")
         }
     }
 

@@ -16,11 +16,23 @@ package protocol ChunkNodes: Sendable {
 }
 
 /// The real ones.
-struct HTTPChunkNodes: ChunkNodes {
-    let http: HTTPClient
-    let metadata: MetadataClient
+package struct HTTPChunkNodes: ChunkNodes {
+    /// How a commit is asked for.
+    package typealias Commit = @Sendable (ChunkID, CommitRequest) async throws -> Void
 
-    func put(
+    private let http: HTTPClient
+    private let commit: Commit
+
+    package init(http: HTTPClient, commit: @escaping Commit) {
+        self.http = http
+        self.commit = commit
+    }
+
+    package init(http: HTTPClient, metadata: MetadataClient) {
+        self.init(http: http) { _ = try await metadata.commit($0, $1) }
+    }
+
+    package func put(
         _ id: ChunkID, _ bytes: [UInt8], ballot: Ballot?, value: ChunkValue, on node: GroupMember
     ) async throws -> AcceptanceMessage? {
         let client = StorageNodeClient(node.nodeUrl, http: http)
@@ -32,9 +44,9 @@ struct HTTPChunkNodes: ChunkNodes {
             .map { AcceptanceMessage(nodeId: node.nodeId, acceptorId: $0.acceptor, proof: $0.proof) }
     }
 
-    func fetch(_ id: ChunkID, from node: GroupMember) async throws -> [UInt8] {
+    package func fetch(_ id: ChunkID, from node: GroupMember) async throws -> [UInt8] {
         try await StorageNodeClient(node.nodeUrl, http: http).fetch(id)
     }
 
-    func commit(_ id: ChunkID, _ request: CommitRequest) async throws { _ = try await metadata.commit(id, request) }
+    package func commit(_ id: ChunkID, _ request: CommitRequest) async throws { try await commit(id, request) }
 }

@@ -38,7 +38,8 @@ package final class PlacementGroupSink: ChunkSink {
         let acceptance: AcceptanceMessage?
     }
 
-    private let video: CreateVideoResponse
+    private let video: VideoID
+    private let group: PlacementGroupMessage
     /// The creator's; nil when somebody may have proposed other values under it already.
     private let ballot: Ballot?
     private let nodes: any ChunkNodes
@@ -49,12 +50,24 @@ package final class PlacementGroupSink: ChunkSink {
     /// - Parameter isCreator: whether nothing was ever proposed of the video. Who begins again after a restart cannot be
     ///   sure to propose the same bytes under ballot 0, which must stand for one value: he stores them alone, and the
     ///   metadata service finds out by both phases what was or is chosen.
-    package init(
+    package convenience init(
         video: CreateVideoResponse, isCreator: Bool, nodes: any ChunkNodes, health: SharedNodeHealth,
         patience: Patience = Patience()
     ) {
+        self.init(
+            video: video.videoId, group: video.placementGroup, ballot: isCreator ? video.ballot : nil, nodes: nodes,
+            health: health, patience: patience)
+    }
+
+    /// - Parameter ballot: of round 0, where the right to it was given and nothing was ever proposed under it of the
+    ///   chunks that are to be stored.
+    package init(
+        video: VideoID, group: PlacementGroupMessage, ballot: Ballot?, nodes: any ChunkNodes,
+        health: SharedNodeHealth, patience: Patience = Patience()
+    ) {
         self.video = video
-        ballot = isCreator ? video.ballot : nil
+        self.group = group
+        self.ballot = ballot
         self.nodes = nodes
         self.health = health
         self.patience = patience
@@ -62,10 +75,9 @@ package final class PlacementGroupSink: ChunkSink {
 
     package func store(_ outgoing: OutgoingChunk) async throws {
         let chunk = outgoing.chunk
-        let id = ChunkID(video: video.videoId, stream: outgoing.stream, sequence: chunk.sequence)
-        let group = video.placementGroup
+        let id = ChunkID(video: video, stream: outgoing.stream, sequence: chunk.sequence)
         let value = ChunkValue(
-            videoId: video.videoId, stream: outgoing.stream, sequence: chunk.sequence, sizeBytes: chunk.bytes.count,
+            videoId: video, stream: outgoing.stream, sequence: chunk.sequence, sizeBytes: chunk.bytes.count,
             checksum: SHA256.digest(of: chunk.bytes), group: group.id, nodes: group.nodes.map(\.nodeId),
             acceptors: group.acceptors, startSec: Self.microseconds(chunk.startSeconds),
             durationSec: Self.microseconds(chunk.durationSeconds))
@@ -121,8 +133,8 @@ package final class PlacementGroupSink: ChunkSink {
 
     /// - Returns: the nodes that have accepted, a majority at least, in the group's order.
     private func replicate(_ id: ChunkID, _ bytes: [UInt8], _ value: ChunkValue) async throws -> [Holder] {
-        let all = video.placementGroup.nodes
-        let majority = video.placementGroup.majority
+        let all = group.nodes
+        let majority = group.majority
         var holders: [GroupMember: Holder] = [:]
         var refusing: Set<GroupMember> = []
         var isFirstRound = true
