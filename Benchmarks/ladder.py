@@ -92,7 +92,8 @@ class Ladder:
         """How like the source, scaled to the rung's size; picture by picture."""
         result = subprocess.run(
             ["ffmpeg", "-nostdin", "-hide_banner", "-i", file, "-i", self.source, "-lavfi",
-             f"[1:v]scale={rung[1]}:{rung[2]}[b];[0:v][b]ssim", "-f", "null", "-"],
+             f"[0:v]settb=1/30,setpts=N[a];[1:v]scale={rung[1]}:{rung[2]},settb=1/30,setpts=N[b];[a][b]ssim",
+             "-f", "null", "-"],
             check=True, capture_output=True, text=True)
         return float(re.search(r"SSIM.*All:([0-9.]+)", result.stderr)[1])
 
@@ -115,8 +116,7 @@ class Ladder:
             *lavfi(
                 "mandelbrot=s=480x270:rate=30", "testsrc2=s=400x224:rate=30",
                 "life=s=240x136:rate=15:seed=5:mold=8:life_color=#c08040:death_color=#203050",
-                "gradients=s=1920x1080:seed=3:speed=0.02:rate=30",
-                "anoisesrc=seed=9:color=pink:amplitude=0.2:sample_rate=48000"),
+                "gradients=s=1920x1080:seed=3:speed=0.02:rate=30"),
             "-filter_complex",
             "[0]crop=1920:1080:x='320+310*sin(t*0.7)':y='180+170*sin(t*0.43)',format=yuv420p[ground];"
             "[4]format=yuv420p[light];[ground][light]blend=all_mode=softlight:all_opacity=0.6[lit];"
@@ -125,9 +125,13 @@ class Ladder:
             "[2]format=yuv420p[fast];[one][fast]overlay=x='mod(t*90,1500)':y=760[two];"
             "[3]fps=30,scale=360:204,format=yuv420p[crowd];[two][crowd]overlay=x=1480:y=80,"
             f"hue=h='floor(t/7)*50',noise=alls=4:all_seed=21:allf=t,scale={width}:{height},format=yuv420p[v]",
-            "-map", "[v]", "-map", "5:a", "-t", min(LOOP_SECONDS, self.seconds), "-c:v", "libx264", "-preset",
-            "veryfast", "-crf", "22", "-g", "60", "-bf", "2", "-c:a", "aac", "-ac", "2", "-b:a", "160k", loop)
-        ffmpeg("-stream_loop", "-1", "-i", loop, "-t", self.seconds, "-c", "copy", film)
+            "-map", "[v]", "-t", min(LOOP_SECONDS, self.seconds), "-c:v", "libx264", "-preset", "veryfast",
+            "-crf", "22", "-g", "60", "-bf", "2", loop)
+        # The sound is as long as the whole, lest each turn of the loop begin late.
+        ffmpeg(
+            "-stream_loop", "-1", "-i", loop, *lavfi("anoisesrc=seed=9:color=pink:amplitude=0.2:sample_rate=48000"),
+            "-t", self.seconds, "-frames:v", 30 * self.seconds, "-c:v", "copy", "-c:a", "aac", "-ac", "2",
+            "-b:a", "160k", film)
         return film
 
 
