@@ -5,6 +5,7 @@ import HTTPTypes
 import Media
 import MetadataAPI
 import Synchronization
+import TemporaryStorage
 import Testing
 import UploaderAPI
 
