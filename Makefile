@@ -77,9 +77,9 @@ fuzz: packages ## Fuzz every decoder for a minute; make fuzz FUZZ_SECONDS=3600 F
 	@VSTACK_FUZZ=1 swift build --product fuzz --sanitize fuzzer --scratch-path $(BUILD)/fuzz
 	@for target in $(FUZZ_TARGETS); do \
 		echo "==> fuzzing $$target"; mkdir -p $(BUILD)/fuzz-corpus/$$target; \
-		FUZZ_TARGET=$$target $(BUILD)/fuzz/debug/fuzz -max_total_time=$(FUZZ_SECONDS) -timeout=20 -max_len=65536 \
-			-print_final_stats=1 -artifact_prefix=$(FUZZ_CORPUS)/$$target/ \
-			$(BUILD)/fuzz-corpus/$$target $(FUZZ_CORPUS)/$$target 2>&1 | tail -n 20; \
+		SWIFT_BACKTRACE=enable=no FUZZ_TARGET=$$target $(BUILD)/fuzz/debug/fuzz -max_total_time=$(FUZZ_SECONDS) \
+			-timeout=20 -max_len=65536 -print_final_stats=1 -artifact_prefix=$(FUZZ_CORPUS)/$$target/ \
+			$(BUILD)/fuzz-corpus/$$target $(FUZZ_CORPUS)/$$target 2>&1 | tail -n 20 || exit 1; \
 	done
 
 tsan: packages ## Run the unit tests under the thread sanitizer.

@@ -160,6 +160,11 @@ let package = Package(
             name: "store-bench", dependencies: ["Base", "ChunkStore"], path: "Sources/StoreBench",
             swiftSettings: settings),
 
+        // Measures the ladder beside an ffmpeg for each rung (Benchmarks/ladder.py).
+        .executableTarget(
+            name: "ladder-bench", dependencies: ["Base", "Media"], path: "Sources/LadderBench",
+            swiftSettings: settings),
+
         // Tests
         tests("Base", ["Base"]),
         tests("VStack", ["Base", "vstack"]),

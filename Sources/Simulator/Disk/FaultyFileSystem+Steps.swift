@@ -71,10 +71,12 @@ extension FaultyFileSystem.State {
         return faults.liesAboutSynchronization ? .pretended : .done
     }
 
-    mutating func takeSpace(_ count: Int, for call: String, of path: String) throws(FileSystemError) {
-        guard let free = faults.freeBytes else { return }
-        guard count <= free else { throw FileSystemError(call, path, errorNumber: ENOSPC) }
-        faults.freeBytes = free - count
+    /// Takes the space that the file needs to be that long; nothing when it is already.
+    mutating func grow(_ inode: Inode, to size: Int, for call: String) throws(FileSystemError) {
+        guard size <= inode.bytesMax else { throw FileSystemError(call, inode.path, errorNumber: EFBIG) }
+        guard size > inode.size, let free = faults.freeBytes else { return }
+        guard size - inode.size <= free else { throw FileSystemError(call, inode.path, errorNumber: ENOSPC) }
+        faults.freeBytes = free - (size - inode.size)
     }
 
     mutating func giveSpace(_ count: Int) {

@@ -34,6 +34,9 @@ final class Inode: @unchecked Sendable {
         size = stored.count
     }
 
+    /// The room that a file has.
+    var bytesMax: Int { pool.fileBytesMax }
+
     var cache: PageCache {
         if let cacheIfUsed { return cacheIfUsed }
         let cache = PageCache(pool: pool)

@@ -29,7 +29,7 @@ final class MemoryFile: StoreFile {
         try system.perform(.write(offset..<offset + bytes.count), path) { _, writtenBytes in
             inode.write(UnsafeRawBufferPointer(rebasing: bytes.prefix(writtenBytes)), at: offset)
         } _: { state throws(FileSystemError) in
-            try state.takeSpace(max(0, offset + bytes.count - inode.size), for: "pwrite", of: inode.path)
+            try state.grow(inode, to: offset + bytes.count, for: "pwrite")
             inode.write(bytes, at: offset)
         }
     }
@@ -39,13 +39,14 @@ final class MemoryFile: StoreFile {
     func allocate(_ range: Range<Int>) throws(FileSystemError) {
         try system.perform(.allocate(range), path) { state throws(FileSystemError) in
             guard range.upperBound > inode.size else { return }
-            try state.takeSpace(range.upperBound - inode.size, for: "fallocate", of: inode.path)
+            try state.grow(inode, to: range.upperBound, for: "fallocate")
             inode.resize(to: range.upperBound)
         }
     }
 
     func truncate(to size: Int) throws(FileSystemError) {
-        try system.perform(.truncate(to: size), path) { state in
+        try system.perform(.truncate(to: size), path) { state throws(FileSystemError) in
+            try state.grow(inode, to: size, for: "ftruncate")
             state.giveSpace(max(0, inode.size - size))
             inode.resize(to: size)
         }

@@ -81,7 +81,7 @@ final class PagePool: Sendable {
 
     private static let idleMax = 64
 
-    private let fileBytesMax: Int
+    let fileBytesMax: Int
     private let state = Locked(State())
 
     init(fileBytesMax: Int) { self.fileBytesMax = fileBytesMax }
