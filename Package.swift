@@ -177,6 +177,7 @@ let package = Package(
         tests("ConsensusSimulator", ["Base", "ChunkPaxos", "Placement", "ConsensusSimulator"]),
         tests("Placement", ["Base", "Placement"]),
         tests("Jobs", ["Base", "Jobs"]),
+        tests("TranscoderAPI", ["Base", "Digests", "MetadataAPI", "TranscoderAPI"]),
         tests("ChunkStore", ["Base", "Digests", "ChunkPaxos", "ChunkStore", "SimulatedDisk"]),
         tests("StoreSimulator", ["ChunkStore", "StoreSimulator"]),
         tests("Catalog", ["Base", "ChunkPaxos", "Placement", "Jobs", "Catalog", "CatalogSQLite"]),
@@ -204,7 +205,7 @@ let package = Package(
         tests(
             "Streaming",
             [
-                "Base", "Digests", "ChunkPaxos", "HTTPTypes", "HTTPClient", "Hosting", "Media", "MetadataAPI",
+                "Base", "Digests", "ChunkPaxos", "HTTPTypes", "HTTPClient", "Hosting", "Jobs", "Media", "MetadataAPI",
                 "SmartClient", "Streaming",
             ]),
         fuzzed(["Base", "Digests", "ChunkPaxos", "HTTPTypes", "ChunkStore", "SimulatedDisk", "Media"]),
