@@ -165,6 +165,11 @@ let package = Package(
             name: "store-bench", dependencies: ["Base", "ChunkStore"], path: "Sources/StoreBench",
             swiftSettings: settings),
 
+        // Measures the ladder beside an ffmpeg for each rung (Benchmarks/ladder.py).
+        .executableTarget(
+            name: "ladder-bench", dependencies: ["Base", "Media"], path: "Sources/LadderBench",
+            swiftSettings: settings),
+
         // Tests
         tests("Base", ["Base"]),
         tests("VStack", ["Base", "vstack"]),
@@ -177,6 +182,7 @@ let package = Package(
         tests("ConsensusSimulator", ["Base", "ChunkPaxos", "Placement", "ConsensusSimulator"]),
         tests("Placement", ["Base", "Placement"]),
         tests("Jobs", ["Base", "Jobs"]),
+        tests("TranscoderAPI", ["Base", "Digests", "MetadataAPI", "TranscoderAPI"]),
         tests("ChunkStore", ["Base", "Digests", "ChunkPaxos", "ChunkStore", "SimulatedDisk"]),
         tests("StoreSimulator", ["ChunkStore", "StoreSimulator"]),
         tests("Catalog", ["Base", "ChunkPaxos", "Placement", "Jobs", "Catalog", "CatalogSQLite"]),
@@ -205,7 +211,7 @@ let package = Package(
         tests(
             "Streaming",
             [
-                "Base", "Digests", "ChunkPaxos", "HTTPTypes", "HTTPClient", "Hosting", "Media", "MetadataAPI",
+                "Base", "Digests", "ChunkPaxos", "HTTPTypes", "HTTPClient", "Hosting", "Jobs", "Media", "MetadataAPI",
                 "SmartClient", "Streaming",
             ]),
         fuzzed(["Base", "Digests", "ChunkPaxos", "HTTPTypes", "ChunkStore", "SimulatedDisk", "Media"]),

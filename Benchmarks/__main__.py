@@ -13,12 +13,14 @@ from Harness.cluster import Cluster  # noqa: E402
 
 from . import writes  # noqa: E402
 from .commits import Commits  # noqa: E402
+from .ladder import Ladder  # noqa: E402
 from .measure import Comparison, Scale  # noqa: E402
 from .nginx import Nginx  # noqa: E402
 from .reads import Reads  # noqa: E402
 from .report import keep, table  # noqa: E402
 
-CASES = ["chunk", "single", "small", "ping", "manifest", "put", "late-put", "upload", "commit", "commit5"]
+CASES = ["chunk", "single", "small", "ping", "manifest", "put", "late-put", "upload", "commit", "commit5", "ladder",
+         "ladder-likeness", "ladder-size"]
 
 
 def main() -> int:
@@ -49,6 +51,7 @@ def run(names: list[str], scale: Scale, folder: Path) -> list[Comparison]:
     cluster, nginx = Cluster(LOG_LEVEL="warning"), Nginx(folder)
     reads = Reads(cluster, nginx, scale)
     commits = Commits(folder, scale)
+    ladder = Ladder(folder, scale)
     cases: dict[str, Callable[[], Comparison]] = {
         "chunk": reads.chunk, "single": reads.single, "small": reads.small_chunk, "ping": reads.ping,
         "manifest": reads.manifest,
@@ -57,6 +60,7 @@ def run(names: list[str], scale: Scale, folder: Path) -> list[Comparison]:
         "upload": lambda: writes.upload(cluster, folder, scale),
         "commit": lambda: commits.compare(3),
         "commit5": lambda: commits.compare(5),
+        "ladder": ladder.processor, "ladder-likeness": ladder.likeness, "ladder-size": ladder.size,
     }
     try:
         nginx.start()

@@ -20,19 +20,22 @@ class Scale:
     # How many chunks a node has that counts as full, and one that counts as new.
     many_chunks: int
     few_chunks: int
+    # Playing time and height of the video whose ladder is made.
+    ladder_video_seconds: int
+    ladder_video_height: int
 
     @staticmethod
     def full() -> "Scale":
         return Scale(
             rounds=5, load_seconds=4, write_chunks=800, upload_video_seconds=60, manifest_video_seconds=1000,
-            many_chunks=1_000_000, few_chunks=1000)
+            many_chunks=1_000_000, few_chunks=1000, ladder_video_seconds=60, ladder_video_height=1080)
 
     @staticmethod
     def quick() -> "Scale":
         """As small as can be: shows that everything still runs, and nothing else."""
         return Scale(
             rounds=1, load_seconds=1, write_chunks=16, upload_video_seconds=2, manifest_video_seconds=30,
-            many_chunks=500, few_chunks=50)
+            many_chunks=500, few_chunks=50, ladder_video_seconds=1, ladder_video_height=480)
 
 
 @dataclass(frozen=True)

@@ -34,20 +34,22 @@ package enum FFmpegCommands {
         return Command(
             tools.ffmpeg,
             common + ["-ss", String(second)] + MediaTools.input(path) + [
-                "-map", "0:\(info.video.index)", "-frames:v", "1", "-vf", "scale=\(wide):\(high),setsar=1",
+                "-map", "0:\(info.video.index)", "-frames:v", "1", "-vf",
+                (["scale=\(wide):\(high)", "setsar=1"] + toneMap(info.video.dynamicRange)).joined(separator: ","),
                 "-pix_fmt", "yuvj420p", "-threads", "1", "-map_metadata", "-1", "-c:v", "mjpeg", "-q:v", "4", "-f",
                 "image2pipe", "pipe:1",
             ])
     }
 
-    private static let common = ["-nostdin", "-hide_banner", "-v", "error", "-nostats"]
+    static let common = ["-nostdin", "-hide_banner", "-v", "error", "-nostats"]
 
     private static func video(_ video: RenditionPlan.Video) -> [String] {
         guard case .encode(let encoding) = video else { return ["-c:v", "copy"] }
         // A size of even sides may differ from the source's aspect by a pixel; square pixels are declared all the same.
         let filters =
             (encoding.isDeinterlaced ? ["yadif=deint=interlaced"] : [])
-            + ["scale=\(encoding.width):\(encoding.height)", "setsar=1", "format=yuv420p"]
+            + ["scale=\(encoding.width):\(encoding.height)", "setsar=1"] + toneMap(encoding.dynamicRange)
+            + ["format=yuv420p"]
         return [
             "-c:v", "libx264", "-preset", "veryfast", "-crf", "21", "-profile:v", "high",
             "-maxrate", "\(encoding.peakBitsPerSecond)", "-bufsize", "\(encoding.bufferBits)",
@@ -57,6 +59,22 @@ package enum FFmpegCommands {
             // Closed groups; the expression counts time, so that it holds for any frame rate.
             "-force_key_frames", "expr:gte(t,n_forced*\(groupSeconds))", "-x264-params", "open-gop=0:scenecut=0",
             "-bf", "2",
+        ]
+    }
+
+    /// Brings high dynamic range down to what every screen shows; as it is, it would look grey.
+    static func toneMap(_ range: DynamicRange) -> [String] {
+        let transfer: String
+        switch range {
+        case .standard: return []
+        case .perceptualQuantizer: transfer = "smpte2084"
+        case .hybridLogGamma: transfer = "arib-std-b67"
+        }
+        return [
+            // Files often leave out all but the transfer; what is of high range is BT.2020.
+            "zscale=transferin=\(transfer):primariesin=2020:matrixin=2020_ncl:transfer=linear:npl=100",
+            "format=gbrpf32le", "zscale=primaries=709", "tonemap=tonemap=hable:desat=0",
+            "zscale=transfer=709:matrix=709:range=limited",
         ]
     }
 

@@ -112,6 +112,10 @@ package struct InitializationSegment: Sendable, Hashable {
             defaults: defaults[id] ?? SampleDefaults())
     }
 
+    /// Sums of a few times below these do not overflow.
+    private static let mediaStartMax: Int64 = 1 << 60
+    private static let delaySecondsMax = 1e8
+
     private static func edit(_ trak: ArraySlice<UInt8>, movieTimescale: UInt32) throws(MediaError) -> (
         mediaStart: Int64, delaySeconds: Double
     ) {
@@ -123,8 +127,12 @@ package struct InitializationSegment: Sendable, Hashable {
             let duration = isLong ? try list.u64() : UInt64(try list.u32())
             let start = isLong ? Int64(bitPattern: try list.u64()) : Int64(Int32(bitPattern: try list.u32()))
             try list.skip(4)
-            guard start < 0 else { return (start, delaySeconds) }
+            guard start < 0 else {
+                guard start <= mediaStartMax else { throw BoxReader.malformed("a track begins at an absurd time") }
+                return (start, delaySeconds)
+            }
             if movieTimescale > 0 { delaySeconds += Double(duration) / Double(movieTimescale) }
+            guard delaySeconds <= delaySecondsMax else { throw BoxReader.malformed("a track begins absurdly late") }
         }
         return (0, delaySeconds)
     }

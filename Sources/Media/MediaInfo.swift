@@ -42,11 +42,13 @@ package struct VideoTrack: Sendable, Hashable {
     /// Whether decoding must begin before what is shown: an edit list cut the video between keyframes, as the editors
     /// of phones do.
     package var beginsBetweenKeyframes: Bool
+    package var dynamicRange: DynamicRange
 
     package init(
         index: Int = 0, codec: String, profile: String? = nil, level: Int? = nil, pixelFormat: String? = "yuv420p",
         width: Int, height: Int, rotation: Int = 0, sampleAspect: Double = 1, frameRateAverage: Double? = nil,
-        isInterlaced: Bool = false, startSeconds: Double = 0, beginsBetweenKeyframes: Bool = false
+        isInterlaced: Bool = false, startSeconds: Double = 0, beginsBetweenKeyframes: Bool = false,
+        dynamicRange: DynamicRange = .standard
     ) {
         self.index = index
         self.codec = codec
@@ -61,12 +63,31 @@ package struct VideoTrack: Sendable, Hashable {
         self.isInterlaced = isInterlaced
         self.startSeconds = startSeconds
         self.beginsBetweenKeyframes = beginsBetweenKeyframes
+        self.dynamicRange = dynamicRange
     }
 
     /// How large the picture is shown: square pixels, rotation applied.
     package var displaySize: (width: Int, height: Int) {
         let wide = max(1, Int((Double(width) * sampleAspect).rounded()))
         return rotation % 180 == 0 ? (wide, height) : (height, wide)
+    }
+}
+
+/// How bright a picture's values are meant to be shown.
+package enum DynamicRange: Sendable, Hashable {
+    case standard
+    /// SMPTE ST 2084, of HDR10 and Dolby Vision.
+    case perceptualQuantizer
+    /// ARIB STD-B67, of broadcasts and phones.
+    case hybridLogGamma
+
+    /// - Parameter transfer: as ffprobe names it.
+    init(transfer: String?) {
+        switch transfer {
+        case "smpte2084": self = .perceptualQuantizer
+        case "arib-std-b67": self = .hybridLogGamma
+        default: self = .standard
+        }
     }
 }
 

@@ -20,6 +20,7 @@ struct ProbeReport: Decodable {
         let rFrameRate: String?
         let avgFrameRate: String?
         let fieldOrder: String?
+        let colorTransfer: String?
         let startTime: String?
         let duration: String?
         let nbFrames: String?
@@ -42,7 +43,7 @@ struct ProbeReport: Decodable {
     /// What ffprobe is told to show (`-show_entries`), and nothing else: tags hold whatever a stranger wrote.
     static let entries =
         "format=format_name,duration:stream=index,codec_type,codec_name,profile,level,pix_fmt,width,height,"
-        + "sample_aspect_ratio,r_frame_rate,avg_frame_rate,field_order,start_time,duration,nb_frames,sample_rate,"
+        + "sample_aspect_ratio,r_frame_rate,avg_frame_rate,field_order,color_transfer,start_time,duration,nb_frames,sample_rate,"
         + "channels:stream_disposition=default,attached_pic,timed_thumbnails,still_image:stream_side_data=rotation:"
         + "packet=stream_index,flags"
 
@@ -112,7 +113,8 @@ extension ProbeReport.Stream {
             height: height, rotation: Self.quarterTurn(turned), sampleAspect: Self.aspect(sampleAspectRatio),
             frameRateAverage: Self.rate(avgFrameRate) ?? Self.rate(rFrameRate),
             isInterlaced: ["tt", "bb", "tb", "bt"].contains(fieldOrder ?? ""),
-            startSeconds: startTime.flatMap(Double.init) ?? 0)
+            startSeconds: startTime.flatMap(Double.init) ?? 0,
+            dynamicRange: DynamicRange(transfer: colorTransfer))
     }
 
     fileprivate var audio: AudioTrack {

@@ -53,7 +53,8 @@ package struct RenditionPlan: Sendable, Hashable {
     /// 8-bit 4:2:0 in a profile that Media Source Extensions take everywhere.
     private static func isPlayable(_ track: VideoTrack) -> Bool {
         let profiles: Set<String> = ["Constrained Baseline", "Baseline", "Main", "High", "Constrained High"]
-        return track.codec == "h264" && ["yuv420p", "yuvj420p"].contains(track.pixelFormat ?? "")
+        return track.codec == "h264" && track.dynamicRange == .standard
+            && ["yuv420p", "yuvj420p"].contains(track.pixelFormat ?? "")
             && profiles.contains(track.profile ?? "")
     }
 
@@ -86,6 +87,8 @@ package struct VideoEncoding: Sendable, Hashable {
     package let peakBitsPerSecond: Int
     package let bufferBits: Int
     package let isDeinterlaced: Bool
+    /// What is brought down to standard range.
+    package let dynamicRange: DynamicRange
 
     package init(for track: VideoTrack) {
         let (width, height) = track.displaySize
@@ -100,6 +103,7 @@ package struct VideoEncoding: Sendable, Hashable {
         peakBitsPerSecond = rung.peakBitsPerSecond
         bufferBits = rung.bufferBits
         isDeinterlaced = track.isInterlaced
+        dynamicRange = track.dynamicRange
     }
 
     /// 4:2:0 has one colour sample for two pixels each way.

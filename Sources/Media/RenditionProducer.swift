@@ -36,11 +36,20 @@ package struct RenditionProducer: Sendable {
     /// A picture of the video as JPEG.
     /// - Throws: ``MediaError``.
     package func thumbnail(_ path: String, _ info: MediaInfo) async throws -> [UInt8] {
+        try await picture(FFmpegCommands.thumbnail(of: path, info, tools: tools), timeout: Self.thumbnailTimeout)
+    }
+
+    /// The storyboard's sprite as JPEG.
+    /// - Throws: ``MediaError``.
+    package func sprite(_ path: String, _ info: MediaInfo, _ storyboard: Storyboard) async throws -> [UInt8] {
+        try await picture(storyboard.command(of: path, info, tools: tools), timeout: Self.spriteTimeout)
+    }
+
+    private func picture(_ command: Command, timeout: Duration) async throws -> [UInt8] {
         let result: ProcessResult
         do {
             result = try await ChildProcess.run(
-                FFmpegCommands.thumbnail(of: path, info, tools: tools), outputBytesMax: Self.thumbnailBytesMax,
-                timeout: Self.thumbnailTimeout)
+                command, outputBytesMax: Self.pictureBytesMax, timeout: timeout)
         } catch let error as ProcessError {
             throw MediaError(.tool, "ffmpeg could not be run: \(error.message)")
         }
@@ -50,6 +59,7 @@ package struct RenditionProducer: Sendable {
         return result.output
     }
 
-    private static let thumbnailBytesMax = 2 * ByteCount.mebibyte
+    private static let pictureBytesMax = 4 * ByteCount.mebibyte
     private static let thumbnailTimeout = Duration.seconds(60)
+    private static let spriteTimeout = Duration.seconds(900)
 }

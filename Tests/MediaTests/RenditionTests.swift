@@ -1,4 +1,5 @@
 import Foundation
+import Processes
 import Testing
 
 @testable import Media
@@ -168,6 +169,31 @@ import Testing
             #expect(jpeg.starts(with: [0xff, 0xd8]))
             #expect(JPEG.size(jpeg) == size)
         }
+    }
+
+    @Test(
+        "high dynamic range is brought down: reference white is bright, and labelled as what it is",
+        arguments: [("smpte2084", "0x949494"), ("arib-std-b67", "0xbfbfbf")])
+    func highRange(transfer: String, white: String) async throws {
+        let clip = try await Clip([
+            "-f", "lavfi", "-i", "color=c=\(white):size=128x72:rate=10:duration=0.5,format=yuv420p10le", "-c:v", "libx265",
+            "-preset", "ultrafast", "-x265-params",
+            "log-level=none:transfer=\(transfer):colorprim=bt2020:colormatrix=bt2020nc",
+        ])
+        let info = try await MediaProbe().examine(clip.path)
+        #expect(info.video.dynamicRange != .standard)
+        let made = try Clip(bytes: try await Produced(clip.path).bytes)
+        #expect(try await MediaProbe().examine(made.path).video.dynamicRange == .standard)
+        let pixels = try await ChildProcess.run(
+            Command(
+                "ffmpeg",
+                [
+                    "-nostdin", "-v", "error", "-i", made.path, "-frames:v", "1", "-f", "rawvideo", "-pix_fmt", "gray",
+                    "pipe:1",
+                ]), outputBytesMax: 100_000)
+        let mean = pixels.output.reduce(0) { $0 + Int($1) } / max(1, pixels.output.count)
+        #expect((165...240).contains(mean), "\(mean)")
+        #expect(try await RenditionProducer(MediaTools()).thumbnail(clip.path, info).starts(with: [0xff, 0xd8]))
     }
 
     @Test("a clip shorter than the thumbnail's place still has one")

@@ -101,7 +101,8 @@ package protocol Catalog: Sendable {
     /// The old journal records that the deletion's node may hold: all but those that say that the video is deleted.
     func journalRemains(of deletion: Deletion) async throws(CatalogError) -> [ChunkStream: Range<Int>]
 
-    /// Notes that the node holds nothing of the video any more but the note that it is deleted. After the last node
+    /// Notes that the node holds nothing of the video any more but the note that it is deleted, unless a follower may still
+    /// store something there: then the deletion stays to be done. After the last node
     /// that note is not needed any more: the video's journal is then due, and closing.
     func finishDeletion(_ deletion: Deletion) async throws(CatalogError)
 

@@ -7,6 +7,9 @@ struct TimedSample: Hashable, Sendable {
     let isKeyframe: Bool
     let bytes: ArraySlice<UInt8>
 
+    /// Sums of a few times below it do not overflow.
+    private static let decodeTimeMax: UInt64 = 1 << 60
+
     /// The samples of one track in a fragment, in decoding order; none when the track is not in it.
     static func all(of track: InitializationSegment.Track, in fragment: Fragment, _ header: InitializationSegment)
         throws(MediaError) -> [TimedSample]
@@ -15,7 +18,8 @@ struct TimedSample: Hashable, Sendable {
         var result: [TimedSample] = []
         for part in try TrackFragment.all(in: moof, header) where part.trackID == track.id {
             guard part.isBasedOnFragment else { throw BoxReader.malformed("a fragment's offsets are absolute") }
-            var decode = Int64(clamping: part.decodeTime)
+            guard part.decodeTime <= decodeTimeMax else { throw BoxReader.malformed("a fragment's time is absurd") }
+            var decode = Int64(part.decodeTime)
             var position = start
             for run in part.runs {
                 if let offset = run.dataOffset { position = start + offset }
@@ -46,6 +50,7 @@ struct TimedSample: Hashable, Sendable {
         guard let (moof, _) = try moof(fragment.bytes),
             let part = try TrackFragment.all(in: moof, header).first(where: { $0.trackID == track.id })
         else { throw BoxReader.malformed("a fragment has nothing of its track") }
+        guard part.decodeTime <= decodeTimeMax else { throw BoxReader.malformed("a fragment's time is absurd") }
         return part.decodeTime
     }
 

@@ -40,7 +40,7 @@ package struct AudioEncoder: Sendable {
         guard let copied = try await copy.finish() else { return nil }
         if copy.isFit(bitsPerSecondMax: Double(bitsPerSecond) * Self.rateToleranceMax) { return copied }
         let raw = scratch.file("audio.raw")
-        let command = command(copied.path, bitsPerSecond: bitsPerSecond, output: raw)
+        let command = command(copied.path, channels: copy.channels, bitsPerSecond: bitsPerSecond, output: raw)
         _ = try await FFmpegRun.run(command, frameCount: 0, progress: progress)
         unlink(copied.path)
         var made = SoundFile(language: language, path: scratch.file("audio.mp4"))
@@ -52,12 +52,14 @@ package struct AudioEncoder: Sendable {
         return stream
     }
 
-    private func command(_ source: String, bitsPerSecond: Int, output: String) -> Command {
+    private func command(_ source: String, channels: Int, bitsPerSecond: Int, output: String) -> Command {
         var arguments = ["-nostdin", "-hide_banner", "-v", "error", "-nostats", "-y", "-progress", "pipe:1"]
         arguments += ["-copyts"] + MediaTools.input(source) + ["-map", "0:a:0", "-map_metadata", "-1"]
         arguments += ["-c:a", "aac", "-profile:a", "aac_low", "-b:a", "\(bitsPerSecond)", "-ac", "2", "-ar", "48000"]
+        // A single channel goes to both sides as it is; ffmpeg's own way would make it quieter.
+        let sides = channels == 1 ? "pan=stereo|c0=c0|c1=c0," : ""
         // Gaps and drift are filled by resampling, so that sound and picture stay together.
-        arguments += ["-af", "aresample=async=1:first_pts=0", "-threads", "1", "-f", "mp4"]
+        arguments += ["-af", "\(sides)aresample=async=1:first_pts=0", "-threads", "1", "-f", "mp4"]
         arguments += [
             "-movflags", "+delay_moov+default_base_moof+skip_trailer", "-frag_duration", "2000000", "-write_btrt", "0",
         ]
@@ -81,6 +83,8 @@ private struct SoundFile {
     }
 
     var hasNoSound: Bool { header != nil && header?.audio == nil }
+
+    var channels: Int { made?.audio?.channels ?? 0 }
 
     mutating func feed(_ bytes: [UInt8]) async throws {
         for event in try parser.feed(bytes) {

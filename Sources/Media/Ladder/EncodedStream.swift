@@ -18,7 +18,11 @@ package struct EncodedSegment: Codable, Hashable, Sendable {
         self.sampleCount = sampleCount
     }
 
-    package var endTicks: Int64 { startTicks + durationTicks }
+    /// Not later than the end of time: entries come from other machines.
+    package var endTicks: Int64 {
+        let (end, isOverflow) = startTicks.addingReportingOverflow(durationTicks)
+        return isOverflow ? .max : end
+    }
 }
 
 /// CMAF segments of one rung or of the sound, lying in a file of the scratch folder.

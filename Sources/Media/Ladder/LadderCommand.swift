@@ -6,8 +6,7 @@ struct LadderCommand {
     let ladder: LadderPlan
     let rungs: [LadderRung]
     let timescale: UInt32
-    /// Presentation times of the first and the last picture to encode.
-    let pictures: ClosedRange<Int64>
+    let cut: SourcePictures.Cut
     let tools: MediaTools
 
     /// - Parameters:
@@ -28,10 +27,10 @@ struct LadderCommand {
 
     /// Every rung is scaled from the source's own picture.
     private var graph: String {
-        let cut = "trim=start_pts=\(pictures.lowerBound):end_pts=\(pictures.upperBound + 1)"
+        let trim = "trim=start_pts=\(cut.encoded.lowerBound):end_pts=\(cut.encoded.upperBound + 1)"
         // De-interlacing gives frames as many as there were, in ticks of half the length. Nothing happens to frames
         // that do not say that they are interlaced.
-        let head = "[0:v:0]yadif=mode=send_frame:deint=interlaced,settb=1/\(timescale),\(cut),split=\(rungs.count)"
+        let head = "[0:v:0]yadif=mode=send_frame:deint=interlaced,settb=1/\(timescale),\(trim),split=\(rungs.count)"
         let branches = rungs.indices.map { "[s\($0)]" }.joined()
         let scales = rungs.enumerated().map { index, rung in
             "[s\(index)]scale=\(rung.width):\(rung.height),setsar=1,format=yuv420p[r\(index)]"
@@ -42,16 +41,23 @@ struct LadderCommand {
     private func encoding(_ rung: LadderRung) -> [String] {
         // What a stream's header says of its rate must not depend on which pictures are in the unit.
         let rate = ladder.frameRate.map { ":fps=\(Int(($0 * 1000).rounded()))/1000" } ?? ":fps=30/1"
-        let group = WorkUnitPlan.groupSeconds
-        // A keyframe where a new cell of 2 s of the video's timeline begins, however far apart pictures are.
-        func cell(_ time: String) -> String { "floor(\(time)/\(group)+1e-7)" }
         return [
             "-c:v", "libx264", "-preset", "veryfast", "-profile:v", "main", "-b:v", "\(rung.videoBitsPerSecond)",
             "-maxrate", "\(rung.peakBitsPerSecond)", "-bufsize", "\(rung.bufferBits)",
             "-fps_mode", "vfr", "-enc_time_base", "1:\(timescale)", "-video_track_timescale", "\(timescale)",
-            "-force_key_frames", "expr:if(isnan(prev_forced_t),1,gt(\(cell("t")),\(cell("prev_forced_t"))))",
+            "-force_key_frames", keyframes,
             "-x264-params", "open-gop=0:scenecut=0:keyint=infinite\(rate)", "-threads", "\(tools.threads)",
         ]
+    }
+
+    /// Times, since an expression would count from the first picture that can be decoded. Rounded down to ffmpeg's
+    /// microsecond, so that each picture is at or after its time.
+    private var keyframes: String {
+        cut.keyframes.map { picture in
+            let (second, rest) = picture.quotientAndRemainder(dividingBy: Int64(timescale))
+            let digits = String(rest * 1_000_000 / Int64(timescale))
+            return "\(second)." + String(repeating: "0", count: max(0, 6 - digits.count)) + digits
+        }.joined(separator: ",")
     }
 
     /// A fragment a group of pictures; times on the video's timeline, of which the file is a part.

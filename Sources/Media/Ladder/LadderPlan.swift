@@ -40,6 +40,12 @@ package struct LadderPlan: Codable, Hashable, Sendable {
         skipped = wanted.dropLast(reached.count).map(\.label)
     }
 
+    init(rungs: [LadderRung], skipped: [String] = [], frameRate: Double? = nil) {
+        self.rungs = rungs
+        self.skipped = skipped
+        self.frameRate = frameRate
+    }
+
     /// Bits per second of the one sound rendition that goes with every rung.
     package var audioBitsPerSecond: Int {
         rungs.map(\.audioBitsPerSecond).max() ?? LadderStep.lowest.audioBitsPerSecond

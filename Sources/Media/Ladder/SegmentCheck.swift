@@ -10,17 +10,15 @@ package struct SegmentCheck: Sendable {
         package var height: Int
         /// Pictures or packets over all segments; nil when it is not known.
         package var sampleCount: Int?
-        package var startSeconds: Int
-        /// Nil for all to the end.
-        package var endSeconds: Int?
+        /// What the stream is a part of; nil for a whole.
+        package var unit: WorkUnit?
 
         package init(rung: LadderRung, unit: WorkUnit, pictureCount: Int?) {
             codecPrefix = "avc1.4d"
             width = rung.width
             height = rung.height
             sampleCount = pictureCount
-            startSeconds = unit.startSeconds
-            endSeconds = unit.endSeconds
+            self.unit = unit
         }
 
         /// Of the sound.
@@ -28,7 +26,6 @@ package struct SegmentCheck: Sendable {
             codecPrefix = AudioEncoder.codec
             width = 0
             height = 0
-            startSeconds = 0
         }
     }
 
@@ -93,12 +90,12 @@ package struct SegmentCheck: Sendable {
         if let wanted = expectation.sampleCount, wanted != sampleCount {
             throw Problem(reason: "there are \(sampleCount) pictures instead of the source's \(wanted)")
         }
-        if let end, let wanted = expectation.endSeconds, end < ticks(wanted) {
-            throw Problem(reason: "the stream ends before \(wanted) s, where its part does")
+        if let end, let seconds = expectation.unit?.endSeconds, end < range.upperBound {
+            throw Problem(reason: "the stream ends before \(seconds) s, where its part does")
         }
     }
 
-    private func ticks(_ seconds: Int) -> Int64 { Int64(seconds) * Int64(track.timescale) }
+    private var range: Range<Int64> { expectation.unit?.range(timescale: track.timescale) ?? 0..<Int64.max }
 
     /// - Returns: presentation times of all samples.
     private mutating func examine(
@@ -144,8 +141,7 @@ package struct SegmentCheck: Sendable {
         guard max(0, first) == segment.startTicks, last < segment.endTicks else {
             throw Problem(reason: "\(name) is not shown when its entry says")
         }
-        let upper = expectation.endSeconds.map(ticks) ?? .max
-        guard last < upper, first >= ticks(expectation.startSeconds) || track.kind == .audio else {
+        guard track.kind == .audio || (range.contains(first) && range.contains(last)) else {
             throw Problem(reason: "\(name) shows pictures outside its part")
         }
     }

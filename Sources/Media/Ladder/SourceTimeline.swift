@@ -41,21 +41,31 @@ struct SourcePictures {
         /// The first and the last picture that ffmpeg encodes: one more than is wanted, where there is one, tells when
         /// the last one's time ends.
         let encoded: ClosedRange<Int64>
+        /// Those among them that must be keyframes: the first of each cell of 2 s, and of the next part.
+        let keyframes: [Int64]
     }
 
     func cut(_ unit: WorkUnit) throws(MediaError) -> Cut {
-        let start = Int64(unit.startSeconds) * Int64(timescale)
-        let end = unit.endSeconds.map { Int64($0) * Int64(timescale) } ?? .max
-        guard start < end else { throw MediaError(.malformedFragment, "a unit ends before it begins") }
-        let wanted = presentations.filter { (start..<end).contains($0) }
+        let range = unit.range(timescale: timescale)
+        guard !range.isEmpty else { throw MediaError(.malformedFragment, "a unit ends before it begins") }
+        let wanted = presentations.filter(range.contains)
         if let first = wanted.first, let last = wanted.last {
-            let next = presentations.first { $0 >= end }
-            return Cut(range: start..<end, wanted: wanted, encoded: first...(next ?? last))
+            let next = presentations.first { $0 >= range.upperBound }
+            return Cut(
+                range: range, wanted: wanted, encoded: first...(next ?? last),
+                keyframes: keyframes(wanted) + (next.map { [$0] } ?? []))
         }
         // Nothing is shown in the unit; one picture is encoded for the header's sake, and dropped.
-        guard let other = presentations.last(where: { $0 < start }) ?? presentations.first else {
+        guard let other = presentations.last(where: { $0 < range.lowerBound }) ?? presentations.first else {
             throw MediaError(.malformedFragment, "what was read of the source holds no picture")
         }
-        return Cut(range: other..<other, wanted: [], encoded: other...other)
+        return Cut(range: other..<other, wanted: [], encoded: other...other, keyframes: [other])
+    }
+
+    private func keyframes(_ wanted: [Int64]) -> [Int64] {
+        let cell = Int64(timescale) * Int64(WorkUnitPlan.groupSeconds)
+        var result: [Int64] = []
+        for picture in wanted where result.last.map({ $0 / cell }) != picture / cell { result.append(picture) }
+        return result
     }
 }

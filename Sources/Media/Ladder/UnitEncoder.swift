@@ -19,6 +19,9 @@ package struct UnitEncoder: Sendable {
     /// Share of a unit's pictures that a damaged source may lack.
     private static let lostShareMax = 0.01
 
+    /// They are listed in an argument of ffmpeg, which may have 128 KiB.
+    private static let keyframesMax = 8000
+
     private let tools: MediaTools
 
     package init(_ tools: MediaTools) { self.tools = tools }
@@ -47,9 +50,12 @@ package struct UnitEncoder: Sendable {
         let path = scratch.file("source.mp4")
         let pictures = try await gather(source, into: path)
         let cut = try pictures.cut(unit)
+        guard cut.keyframes.count <= Self.keyframesMax else {
+            throw MediaError(.unsupported, "the source has too few keyframes to be cut into units")
+        }
         let outputs = rungs.map { scratch.file("\($0.label).raw") }
         let command = LadderCommand(
-            ladder: ladder, rungs: rungs, timescale: pictures.timescale, pictures: cut.encoded, tools: tools
+            ladder: ladder, rungs: rungs, timescale: pictures.timescale, cut: cut, tools: tools
         ).command(source: path, outputs: outputs)
         let words = try await FFmpegRun.run(command, frameCount: cut.wanted.count, progress: progress)
         remove(path)

@@ -16,6 +16,9 @@ package struct WorkUnit: Codable, Hashable, Sendable {
     /// … to the one before this.
     package let sourceSegmentEnd: Int
 
+    /// Nothing is longer; units come from other machines.
+    private static let secondsMax = 1 << 30
+
     package init(
         part: Int, startSeconds: Int, endSeconds: Int?, labels: [String], sourceSegmentFirst: Int, sourceSegmentEnd: Int
     ) {
@@ -27,7 +30,14 @@ package struct WorkUnit: Codable, Hashable, Sendable {
         self.sourceSegmentEnd = sourceSegmentEnd
     }
 
-    package var sourceSegments: Range<Int> { sourceSegmentFirst..<sourceSegmentEnd }
+    /// Presentation times that belong to it.
+    func range(timescale: UInt32) -> Range<Int64> {
+        func ticks(_ seconds: Int) -> Int64 { Int64(min(max(0, seconds), Self.secondsMax)) * Int64(timescale) }
+        let start = ticks(startSeconds)
+        return start..<max(start, endSeconds.map(ticks) ?? .max)
+    }
+
+    package var sourceSegments: Range<Int> { sourceSegmentFirst..<max(sourceSegmentFirst, sourceSegmentEnd) }
 }
 
 /// A segment of the source rendition, as far as planning needs it. It begins with a keyframe.

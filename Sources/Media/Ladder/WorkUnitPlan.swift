@@ -29,12 +29,12 @@ package struct WorkUnitPlan: Hashable, Sendable {
     ///   - segments: of the source rendition, in order.
     ///   - labels: of the ladder's rungs, highest first.
     package init(segments: [SourceSegment], labels: [String]) {
-        guard !segments.isEmpty, !labels.isEmpty else {
-            units = []
-            partCount = 0
-            return
-        }
-        let starts = Self.starts(segments)
+        let isNothing = segments.isEmpty || labels.isEmpty
+        self.init(segments: segments, labels: labels, starts: isNothing ? [] : Self.starts(segments))
+    }
+
+    /// - Parameter starts: where parts begin, in whole seconds.
+    init(segments: [SourceSegment], labels: [String], starts: [Int]) {
         partCount = starts.count
         units = starts.indices.flatMap { part in
             let end = part + 1 < starts.count ? starts[part + 1] : nil
