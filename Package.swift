@@ -117,6 +117,11 @@ let package = Package(
             "Transcoder", in: "Services/Transcoder",
             ["Base", "HTTPTypes", "HTTPClient", "Jobs", "Media", "MetadataAPI", "TranscoderAPI", "Hosting"]),
         module(
+            "Library", in: "Services/Library", ["Base", "HTTPTypes", "HTTPClient", "Jobs", "MetadataAPI", "Hosting"]),
+        module(
+            "Admin", in: "Services/Admin",
+            ["Base", "HTTPTypes", "HTTPClient", "Jobs", "MetadataAPI", "Library", "Hosting"]),
+        module(
             "Follower", in: "Services/Follower",
             [
                 "Base", "Digests", "TemporaryStorage", "HTTPTypes", "HTTPClient", "Jobs", "Media", "MetadataAPI",
@@ -151,7 +156,7 @@ let package = Package(
                 "Base", "Digests", "HTTPTypes", "HTTPServer", "HTTPClient", "Jobs", "MetadataAPI", "UploaderAPI",
                 "SmartClient",
                 "Hosting", "ChunkPaxos", "ChunkStore", "StorageNode", "Metadata", "Uploader", "Transcoder",
-                "TranscoderAPI", "Follower", "Streaming", "WebSite", "ConsensusSimulator",
+                "TranscoderAPI", "Follower", "Library", "Admin", "Streaming", "WebSite", "ConsensusSimulator",
             ],
             path: "Sources/vstack", swiftSettings: settings),
 
@@ -177,6 +182,7 @@ let package = Package(
         tests("ConsensusSimulator", ["Base", "ChunkPaxos", "Placement", "ConsensusSimulator"]),
         tests("Placement", ["Base", "Placement"]),
         tests("Jobs", ["Base", "Jobs"]),
+        tests("TranscoderAPI", ["Base", "Digests", "MetadataAPI", "TranscoderAPI"]),
         tests("ChunkStore", ["Base", "Digests", "ChunkPaxos", "ChunkStore", "SimulatedDisk"]),
         tests("StoreSimulator", ["ChunkStore", "StoreSimulator"]),
         tests("Catalog", ["Base", "ChunkPaxos", "Placement", "Jobs", "Catalog", "CatalogSQLite"]),
@@ -198,13 +204,14 @@ let package = Package(
         tests(
             "Uploader",
             [
-                "Base", "Digests", "Processes", "TemporaryStorage", "ChunkDelivery", "HTTPTypes", "HTTPClient", "ChunkPaxos", "Media", "MetadataAPI",
+                "Base", "Digests", "Processes", "TemporaryStorage", "ChunkDelivery", "HTTPTypes", "HTTPClient",
+                "ChunkPaxos", "Media", "MetadataAPI",
                 "UploaderAPI", "Uploader",
             ]),
         tests(
             "Streaming",
             [
-                "Base", "Digests", "ChunkPaxos", "HTTPTypes", "HTTPClient", "Hosting", "Media", "MetadataAPI",
+                "Base", "Digests", "ChunkPaxos", "HTTPTypes", "HTTPClient", "Hosting", "Jobs", "Media", "MetadataAPI",
                 "SmartClient", "Streaming",
             ]),
         fuzzed(["Base", "Digests", "ChunkPaxos", "HTTPTypes", "ChunkStore", "SimulatedDisk", "Media"]),

@@ -71,7 +71,8 @@ struct JobConformanceTests {
             let verdict = try await catalog.complete(third, byte: 2, after: 6)
             let name = "480p: its initialization segment is not that of the parts that are there"
             #expect(verdict == .refused(name))
-            #expect(try await catalog.followers().map(\.refusedCount) == [1, 0, 1])
+            let refused = try await catalog.followers().filter { $0.refusedCount > 0 }
+            #expect(refused.map(\.id.description) == ["follower-1", "follower-3"])
             #expect(try await catalog.job(of: video)?.units[2].lastError == name)
         }
     }

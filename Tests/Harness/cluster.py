@@ -13,6 +13,7 @@ from .daemon import BINARY, Daemon, environment, wait_for
 
 READY = "V-Stack is ready: http://"
 START_SECONDS = 30
+SHARED_TOKEN = "a secret of the tests"
 STOP_SECONDS = 10
 
 
@@ -31,6 +32,7 @@ class System(Client):
         self.metadata, self.uploader = self._url(ports.METADATA), self._url(ports.UPLOADER)
         self.streaming, self.web = self._url(ports.STREAMING), self._url(ports.WEB)
         self.storage = [self._url(port) for port in ports.STORAGE]
+        self.transcode = self._url(ports.TRANSCODE)
         super().__init__(Addresses(self.metadata, self.uploader, self.streaming, self.web, self.storage))
 
     def _url(self, port: int) -> str:
@@ -74,12 +76,13 @@ class System(Client):
 
 
 class Cluster(System):
-    """`vstack up`: every role in one process."""
+    """`vstack up`: every role in one process. Without followers, unless some are asked for: what they make would be in
+    the way of tests that count."""
 
-    def __init__(self, **settings: object) -> None:
+    def __init__(self, followers: int = 0, **settings: object) -> None:
         super().__init__()
         self.process = Daemon(
-            "up", ["up", "--data", str(self.data), "--port-offset", str(self.offset)],
+            "up", ["up", "--data", str(self.data), "--port-offset", str(self.offset), "--followers", str(followers)],
             {"TMPDIR": self.system_temp, **settings}, self.folder)
 
     def start(self) -> None:
@@ -106,9 +109,10 @@ class Cluster(System):
 
 
 class SeparateCluster(System):
-    """A process for each role; any of them can be killed and started again on the same port."""
+    """A process for each role; any of them can be killed and started again on the same port. With followers there is
+    a transcoding service too."""
 
-    def __init__(self, **settings: object) -> None:
+    def __init__(self, followers: int = 0, **settings: object) -> None:
         super().__init__()
         self._settings = settings
         self.processes: dict[str, Daemon] = {}
@@ -123,6 +127,19 @@ class SeparateCluster(System):
         self._add("streaming", "stream", ports.STREAMING, **common)
         self._add(
             "web", "web", ports.WEB, UPLOADER_SERVICE_URL=self.uploader, STREAMING_SERVICE_URL=self.streaming, **common)
+
+        if followers > 0:
+            self._urls |= {"transcode": self.transcode}
+            self._add("transcode", "transcode", ports.TRANSCODE, SHARED_TOKEN=SHARED_TOKEN, **common)
+        for number, port in enumerate(ports.FOLLOWERS[:followers], start=1):
+            self._urls |= {f"follower-{number}": self._url(port)}
+            self._add(
+                f"follower-{number}", "follower", port, TRANSCODE_SERVICE_URL=self.transcode, FFMPEG_THREADS=1,
+                SHARED_TOKEN=SHARED_TOKEN, FOLLOWER_ID=f"follower-{number}", SCRATCH_DIR=self.scratch(number))
+
+    def scratch(self, number: int) -> Path:
+        """Where a follower keeps what it is at."""
+        return self.data / f"scratch{number}"
 
     def _add(self, name: str, role: str, port: int, **settings: object) -> None:
         own = {

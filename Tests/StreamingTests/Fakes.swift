@@ -78,6 +78,7 @@ final class FakeVideo: LayoutSource, ChunkSource {
             createdAt: Timestamp(nanoseconds: 0), viewCount: 0, sizeBytes: 1234, error: error, hasThumbnail: true)
     }
 
+    var layoutNow: VideoLayout { state.withLock { $0.layout } }
     var layoutCalls: Int { state.withLock { $0.layoutCalls } }
     var chunkCalls: Int { state.withLock { $0.chunkCalls } }
 

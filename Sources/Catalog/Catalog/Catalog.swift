@@ -32,8 +32,9 @@ package protocol Catalog: Sendable {
     func setStatus(of id: VideoID, to status: Video.Status, error: String?, at time: Timestamp)
         async throws(CatalogError)
 
+    /// Gives a video another title, its original another name; what is nil stays.
     /// - Throws: ``CatalogError`` of code `notFound`.
-    func setTitle(of id: VideoID, to title: String) async throws(CatalogError)
+    func rename(_ id: VideoID, title: String?, filename: String?) async throws(CatalogError)
 
     /// Makes every video `failed` that is still `uploading` and gave no sign of life since `time`: it was not entered,
     /// got no chunk and no status.
@@ -100,7 +101,8 @@ package protocol Catalog: Sendable {
     /// The old journal records that the deletion's node may hold: all but those that say that the video is deleted.
     func journalRemains(of deletion: Deletion) async throws(CatalogError) -> [ChunkStream: Range<Int>]
 
-    /// Notes that the node holds nothing of the video any more but the note that it is deleted. After the last node
+    /// Notes that the node holds nothing of the video any more but the note that it is deleted, unless a follower may still
+    /// store something there: then the deletion stays to be done. After the last node
     /// that note is not needed any more: the video's journal is then due, and closing.
     func finishDeletion(_ deletion: Deletion) async throws(CatalogError)
 

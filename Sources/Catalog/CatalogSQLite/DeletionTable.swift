@@ -14,12 +14,11 @@ enum DeletionTable {
 
     /// Whoever is at a unit may have stored what was never committed.
     private static func endJob(of id: VideoID, _ key: Int64, _ connection: Connection) throws(CatalogError) {
-        let table = JobTable(connection, now: Timestamp(nanoseconds: 0))
-        for unit in try table.units(of: id) {
-            for lease in unit.leases { try table.discard(lease.token, of: unit) }
+        for unit in try JobTable(connection, now: Timestamp(nanoseconds: 0)).units(of: id) {
+            for lease in unit.leases {
+                try JobTable(connection, now: lease.renewedAt).discard(lease.token, of: unit)
+            }
         }
-        // The deletion sees to these too.
-        try connection.run("DELETE FROM discards WHERE video_key = ?", [SQLValue(key)])
         try connection.run("DELETE FROM jobs WHERE video_key = ?", [SQLValue(key)])
     }
 
@@ -85,8 +84,12 @@ enum DeletionTable {
 
     static func finish(_ deletion: Deletion, _ connection: Connection) throws(CatalogError) {
         guard let (video, node) = try keys(of: deletion, connection) else { return }
+        // Not before those are gone who may still store something: until then the deletion is done again.
         try connection.run(
-            "DELETE FROM deletions WHERE video_key = ? AND node_key = ?", [SQLValue(video), SQLValue(node)])
+            """
+            DELETE FROM deletions WHERE video_key = ?1 AND node_key = ?2
+                AND NOT EXISTS (SELECT 1 FROM discards WHERE video_key = ?1 AND node_key = ?2)
+            """, [SQLValue(video), SQLValue(node)])
         try connection.run(
             """
             UPDATE journal SET urgency = 2

@@ -192,7 +192,7 @@ enum DiscardTable {
             SELECT v.id, d.stream, s.sequence_end FROM discards d JOIN nodes n ON n.key = d.node_key
                 JOIN videos v ON v.key = d.video_key
                 JOIN streams s ON s.video_key = d.video_key AND s.stream = d.stream
-            WHERE n.id = ? AND d.due_at <= ? AND v.status <> 'deleted' ORDER BY d.due_at LIMIT ?
+            WHERE n.id = ? AND d.due_at <= ? ORDER BY d.due_at LIMIT ?
             """, [SQLValue(node), SQLValue(time.nanoseconds), SQLValue(limit)]
         ) { (row) throws(CatalogError) in
             Discard(

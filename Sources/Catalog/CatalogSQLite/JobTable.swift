@@ -7,7 +7,7 @@ struct JobTable: JobRows {
     typealias Failure = CatalogError
 
     /// After this long nobody is likely to add anything to an attempt that has ended.
-    private static let discardDelaySec = 60.0
+    private static let discardDelaySec = 45.0
 
     private let connection: Connection
     private let now: Timestamp
