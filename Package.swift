@@ -117,6 +117,11 @@ let package = Package(
             "Transcoder", in: "Services/Transcoder",
             ["Base", "HTTPTypes", "HTTPClient", "Jobs", "Media", "MetadataAPI", "TranscoderAPI", "Hosting"]),
         module(
+            "Library", in: "Services/Library", ["Base", "HTTPTypes", "HTTPClient", "Jobs", "MetadataAPI", "Hosting"]),
+        module(
+            "Admin", in: "Services/Admin",
+            ["Base", "HTTPTypes", "HTTPClient", "Jobs", "MetadataAPI", "Library", "Hosting"]),
+        module(
             "Follower", in: "Services/Follower",
             [
                 "Base", "Digests", "TemporaryStorage", "HTTPTypes", "HTTPClient", "Jobs", "Media", "MetadataAPI",
@@ -151,7 +156,7 @@ let package = Package(
                 "Base", "Digests", "HTTPTypes", "HTTPServer", "HTTPClient", "Jobs", "MetadataAPI", "UploaderAPI",
                 "SmartClient",
                 "Hosting", "ChunkPaxos", "ChunkStore", "StorageNode", "Metadata", "Uploader", "Transcoder",
-                "TranscoderAPI", "Follower", "Streaming", "WebSite", "ConsensusSimulator",
+                "TranscoderAPI", "Follower", "Library", "Admin", "Streaming", "WebSite", "ConsensusSimulator",
             ],
             path: "Sources/vstack", swiftSettings: settings),
 
@@ -199,7 +204,8 @@ let package = Package(
         tests(
             "Uploader",
             [
-                "Base", "Digests", "Processes", "TemporaryStorage", "ChunkDelivery", "HTTPTypes", "HTTPClient", "ChunkPaxos", "Media", "MetadataAPI",
+                "Base", "Digests", "Processes", "TemporaryStorage", "ChunkDelivery", "HTTPTypes", "HTTPClient",
+                "ChunkPaxos", "Media", "MetadataAPI",
                 "UploaderAPI", "Uploader",
             ]),
         tests(

@@ -107,7 +107,8 @@ package struct InitializationSegment: Sendable, Hashable {
         let edit = try edit(trak, movieTimescale: movieTimescale)
         return Track(
             id: id, kind: description.kind, timescale: timescale, codec: description.codec, width: description.width,
-            height: description.height, channels: description.channels, mediaStart: edit.mediaStart, delaySeconds: edit.delaySeconds,
+            height: description.height, channels: description.channels, mediaStart: edit.mediaStart,
+            delaySeconds: edit.delaySeconds,
             defaults: defaults[id] ?? SampleDefaults())
     }
 

@@ -1,8 +1,10 @@
+import Admin
 import Base
 import Follower
 import HTTPClient
 import HTTPServer
 import Hosting
+import Library
 import Metadata
 import StorageNode
 import Streaming
@@ -19,7 +21,7 @@ struct Role: Sendable {
     let options: [CommandOption]
     let make: @Sendable (Settings, HTTPClient) throws -> any Service
 
-    static let all: [Role] = [.metadata, .storage, .uploader, .transcode, .follower, .stream, .web]
+    static let all: [Role] = [.metadata, .storage, .uploader, .transcode, .follower, .stream, .library, .admin, .web]
 
     static let metadata = Role(
         name: "metadata", summary: "Metadata service: videos, chunks, nodes, consensus (8080).", defaultPort: 8080,
@@ -120,6 +122,27 @@ struct Role: Sendable {
         ]
     ) { settings, http in
         try StreamingService(configuration: StreamingConfiguration(settings: settings), http: http)
+    }
+
+    static let library = Role(
+        name: "library", summary: "Library service: the list of videos, as the video backend's clients know it (8003).",
+        defaultPort: 8003, options: [metadataURL]
+    ) { settings, http in
+        LibraryService(
+            metadataURL: settings.text("METADATA_SERVICE_URL", default: "http://localhost:8080"), http: http)
+    }
+
+    static let admin = Role(
+        name: "admin", summary: "Admin service: how all is, and what to do about a video (8005).", defaultPort: 8005,
+        options: [
+            metadataURL,
+            CommandOption(setting: "UPLOADER_SERVICE_URL", "URL", "The uploader (default http://localhost:8084)."),
+            CommandOption(setting: "TRANSCODE_SERVICE_URL", "URL", "The transcoding service (http://localhost:8002)."),
+            CommandOption(setting: "LIBRARY_SERVICE_URL", "URL", "The library service (http://localhost:8003)."),
+            CommandOption(setting: "STREAMING_SERVICE_URL", "URL", "The streaming service (http://localhost:8004)."),
+        ]
+    ) { settings, http in
+        AdminService(configuration: AdminConfiguration(settings: settings), http: http)
     }
 
     static let web = Role(

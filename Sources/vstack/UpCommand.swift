@@ -92,6 +92,8 @@ private actor System {
                 .follower, port: Role.follower.defaultPort + number,
                 ["FOLLOWER_ID": "follower-\(number + 1)", "SCRATCH_DIR": path("scratch/\(number + 1)")])
         }
+        try await start(.library, [:])
+        try await start(.admin, [:])
         try await start(.web, [:])
         try await waitUntilHealthy()
     }
@@ -120,7 +122,9 @@ private actor System {
         var settings = environment.setting("PORT", to: String((port ?? role.defaultPort) + offset))
             .setting("HOST", to: host).setting("METADATA_SERVICE_URL", to: url(8080))
             .setting("UPLOADER_SERVICE_URL", to: url(8084)).setting("STREAMING_SERVICE_URL", to: url(8004))
-            .setting("TRANSCODE_SERVICE_URL", to: url(8002)).setting("SHARED_TOKEN", to: sharedToken)
+            .setting("TRANSCODE_SERVICE_URL", to: url(8002)).setting("LIBRARY_SERVICE_URL", to: url(8003)).setting(
+                "SHARED_TOKEN", to: sharedToken
+            )
             .setting("HTTP_DRAIN_SECONDS", to: Self.drainSeconds)
         for (name, value) in overrides { settings = settings.setting(name, to: value) }
         running.append((role.name, try await role.host(settings, http: http)))

@@ -21,7 +21,7 @@ struct JournalConformanceTests {
             let changes: [(JournalUrgency, Change)] = [
                 (.none, { _ = try await $0.recordChunk(try Fixture.chunk($1, 0)) }),
                 (.none, { try await $0.setStatus(of: $1, to: .uploading, error: nil) }),
-                (.prompt, { try await $0.setTitle(of: $1, to: "Another title") }),
+                (.prompt, { try await $0.rename($1, title: "Another title", filename: nil) }),
                 (.none, { _ = try await $0.recordChunk(try Fixture.chunk($1, 0, stream: .original)) }),
                 (
                     .prompt,
@@ -146,7 +146,7 @@ struct JournalConformanceTests {
             try await catalog.createVideo(Fixture.video(id))
             try await catalog.writeJournal(of: id)
             for _ in 0..<3 {
-                try await catalog.setTitle(of: id, to: "T")
+                try await catalog.rename(id, title: "T", filename: nil)
                 try await catalog.writeJournal(of: id, lagging: [member])
             }
             let state = try #require(try await catalog.journal(of: id))
@@ -175,7 +175,7 @@ struct JournalConformanceTests {
             }
             try await catalog.publish(id, try Fixture.publication(sourceBytes: 1000, originalBytes: 1000))
             try await catalog.writeJournal(of: id)
-            try await catalog.setTitle(of: id, to: "T")
+            try await catalog.rename(id, title: "T", filename: nil)
             try await catalog.writeJournal(of: id, lagging: [late])
             try await catalog.deleteVideo(id)
             let marker = try await catalog.writeJournal(of: id, lagging: [late])

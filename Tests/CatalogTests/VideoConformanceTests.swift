@@ -171,10 +171,10 @@ struct VideoConformanceTests {
         try await implementation.withCatalog { catalog in
             let id = VideoID()
             try await catalog.createVideo(Fixture.video(id))
-            try await catalog.setTitle(of: id, to: "Another")
+            try await catalog.rename(id, title: "Another", filename: nil)
             #expect(try await catalog.video(id)?.title == "Another")
             try await catalog.deleteVideo(id)
-            #expect(await catalogError { try await catalog.setTitle(of: id, to: "Late") } == .notFound)
+            #expect(await catalogError { try await catalog.rename(id, title: "Late", filename: nil) } == .notFound)
         }
     }
 }

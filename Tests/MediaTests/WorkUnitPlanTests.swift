@@ -21,7 +21,8 @@ import Testing
     @Test(
         "parts follow each other to the end, and what each reads covers it",
         arguments: [
-            [Double](repeating: 6, count: 100), [Double](repeating: 5.872, count: 61), [Double](repeating: 8.333, count: 9),
+            [Double](repeating: 6, count: 100), [Double](repeating: 5.872, count: 61),
+            [Double](repeating: 8.333, count: 9),
             [Double](repeating: 0.5, count: 300), [20, 31, 2, 90, 7, 6.006, 11], [600, 600, 3],
         ])
     func covering(lengths: [Double]) {

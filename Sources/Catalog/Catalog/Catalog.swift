@@ -32,8 +32,9 @@ package protocol Catalog: Sendable {
     func setStatus(of id: VideoID, to status: Video.Status, error: String?, at time: Timestamp)
         async throws(CatalogError)
 
+    /// Gives a video another title, its original another name; what is nil stays.
     /// - Throws: ``CatalogError`` of code `notFound`.
-    func setTitle(of id: VideoID, to title: String) async throws(CatalogError)
+    func rename(_ id: VideoID, title: String?, filename: String?) async throws(CatalogError)
 
     /// Makes every video `failed` that is still `uploading` and gave no sign of life since `time`: it was not entered,
     /// got no chunk and no status.

@@ -63,11 +63,27 @@ package struct Video: Hashable, Sendable {
     /// The original's size once it is published, the source stream's until then.
     package let sizeBytes: Int
     package let hasThumbnail: Bool
+    /// The original's; nil until it is published.
+    package let picture: Picture?
+    /// Whether nothing more is to be transcoded for now.
+    package let isStopped: Bool
+
+    package struct Picture: Hashable, Sendable {
+        package let width: Int
+        package let height: Int
+        package let qualityLabel: String
+
+        package init(width: Int, height: Int, qualityLabel: String) {
+            self.width = width
+            self.height = height
+            self.qualityLabel = qualityLabel
+        }
+    }
 
     package init(
         id: VideoID, title: String, filename: String?, durationSec: Double, status: Status, error: String?,
         group: String, creator: UInt64, createdAt: Timestamp, viewCount: Int, totalChunks: Int, sizeBytes: Int,
-        hasThumbnail: Bool
+        hasThumbnail: Bool, picture: Picture? = nil, isStopped: Bool = false
     ) {
         self.id = id
         self.title = title
@@ -82,6 +98,8 @@ package struct Video: Hashable, Sendable {
         self.totalChunks = totalChunks
         self.sizeBytes = sizeBytes
         self.hasThumbnail = hasThumbnail
+        self.picture = picture
+        self.isStopped = isStopped
     }
 }
 

@@ -129,9 +129,9 @@ extension CatalogSQLite {
         }
     }
 
-    package func setTitle(of id: VideoID, to title: String) async throws(CatalogError) {
+    package func rename(_ id: VideoID, title: String?, filename: String?) async throws(CatalogError) {
         try await write { (connection) throws(CatalogError) in
-            try VideoTable.setTitle(of: id, to: title, connection)
+            try VideoTable.rename(id, title: title, filename: filename, connection)
         }
     }
 

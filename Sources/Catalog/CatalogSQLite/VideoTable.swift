@@ -7,11 +7,12 @@ enum VideoTable {
     private static let select = """
         SELECT v.key, v.id, v.title, v.filename, v.duration_sec, v.status, v.error, g.id, v.creator, v.created_at,
             v.view_count, ifnull(source.chunk_count, 0), coalesce(o.size_bytes, source.size_bytes, 0),
-            thumbnail.chunk_count IS NOT NULL
+            thumbnail.chunk_count IS NOT NULL, o.width, o.height, o.quality_label, ifnull(j.is_stopped, 0)
         FROM videos v JOIN placement_groups g ON g.key = v.group_key
         LEFT JOIN streams source ON source.video_key = v.key AND source.stream = 'source'
         LEFT JOIN streams thumbnail ON thumbnail.video_key = v.key AND thumbnail.stream = 'thumbnail'
         LEFT JOIN originals o ON o.video_key = v.key
+        LEFT JOIN jobs j ON j.video_key = v.key
         WHERE v.status <> 'deleted'
         """
 
@@ -32,9 +33,13 @@ enum VideoTable {
         try connection.run("INSERT INTO journal (video_key) VALUES (?)", [SQLValue(connection.lastInsertedKey)])
     }
 
-    static func setTitle(of id: VideoID, to title: String, _ connection: Connection) throws(CatalogError) {
+    static func rename(
+        _ id: VideoID, title: String?, filename: String?, _ connection: Connection
+    ) throws(CatalogError) {
         let (key, _) = try require(id, connection)
-        try connection.run("UPDATE videos SET title = ? WHERE key = ?", [.text(title), SQLValue(key)])
+        try connection.run(
+            "UPDATE videos SET title = ifnull(?2, title), filename = ifnull(?3, filename) WHERE key = ?1",
+            [SQLValue(key), .optional(title), .optional(filename)])
         try JournalTable.noteChange(of: key, .prompt, connection)
     }
 
@@ -127,6 +132,9 @@ enum VideoTable {
             durationSec: row.real(4), status: try row.decode(5, Video.Status.init(rawValue:)),
             error: row.textIfAny(6), group: row.text(7), creator: UInt64(bitPattern: row.integer(8)),
             createdAt: Timestamp(nanoseconds: row.integer(9)), viewCount: row.int(10), totalChunks: row.int(11),
-            sizeBytes: row.int(12), hasThumbnail: row.int(13) != 0)
+            sizeBytes: row.int(12), hasThumbnail: row.int(13) != 0,
+            picture: row.isNull(14)
+                ? nil : Video.Picture(width: row.int(14), height: row.int(15), qualityLabel: row.text(16)),
+            isStopped: row.int(17) != 0)
     }
 }

@@ -30,7 +30,9 @@ struct SoundAssembler {
                 isGapless = false
                 continue
             }
-            if let first = packets.first, cell(of: sample) != cell(of: first) { bytes += close(at: sample.presentation) }
+            if let first = packets.first, cell(of: sample) != cell(of: first) {
+                bytes += close(at: sample.presentation)
+            }
             if let last = packets.last, abs(sample.presentation - last.presentation - Int64(last.duration)) > 1 {
                 isGapless = false
             }

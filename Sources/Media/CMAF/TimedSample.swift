@@ -42,7 +42,9 @@ struct TimedSample: Hashable, Sendable {
     }
 
     /// When the first sample of the track is decoded, by its fragment's `tfdt`.
-    static func decodeTime(of track: InitializationSegment.Track, in fragment: Fragment, _ header: InitializationSegment)
+    static func decodeTime(
+        of track: InitializationSegment.Track, in fragment: Fragment, _ header: InitializationSegment
+    )
         throws(MediaError) -> UInt64
     {
         guard let (moof, _) = try moof(fragment.bytes),

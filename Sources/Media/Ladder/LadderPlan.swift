@@ -55,7 +55,8 @@ package struct LadderPlan: Codable, Hashable, Sendable {
         if let qualities, !qualities.isEmpty {
             for label in qualities where !labels.contains(label) {
                 throw MediaError(
-                    .unknownQuality, "unknown quality '\(label.prefix(40))': choose from \(labels.joined(separator: ", "))")
+                    .unknownQuality,
+                    "unknown quality '\(label.prefix(40))': choose from \(labels.joined(separator: ", "))")
             }
             return LadderStep.all.filter { qualities.contains($0.label) }
         }

@@ -104,7 +104,9 @@ extension EncodedStream {
     package func bytes(of segment: EncodedSegment) async throws -> [UInt8] {
         let bytes = try await ScratchFile.read(
             path, at: initialization.count + segment.offsetBytes, count: segment.sizeBytes)
-        guard bytes.count == segment.sizeBytes else { throw Failure(.internal, "a scratch file is shorter than it was") }
+        guard bytes.count == segment.sizeBytes else {
+            throw Failure(.internal, "a scratch file is shorter than it was")
+        }
         return bytes
     }
 }

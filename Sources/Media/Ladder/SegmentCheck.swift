@@ -67,7 +67,9 @@ package struct SegmentCheck: Sendable {
         guard bytes.count == segment.sizeBytes else {
             throw Problem(reason: "\(name) has \(bytes.count) bytes instead of \(segment.sizeBytes)")
         }
-        if let end, end != segment.startTicks { throw Problem(reason: "\(name) does not begin where the one before ends") }
+        if let end, end != segment.startTicks {
+            throw Problem(reason: "\(name) does not begin where the one before ends")
+        }
         let fragments: [Fragment]
         do {
             fragments = try Self.fragments(header, bytes)
@@ -171,7 +173,8 @@ enum NALUnits {
         var reader = BoxReader(sample)
         var isFound = false
         while reader.remaining > 0 {
-            guard let length = try? reader.u32(), let unit = try? reader.take(Int(length)), let header = unit.first else {
+            guard let length = try? reader.u32(), let unit = try? reader.take(Int(length)), let header = unit.first
+            else {
                 return false
             }
             isFound = isFound || header & 0x1f == instantaneousRefresh

@@ -39,7 +39,8 @@ package struct WorkUnitPlan: Hashable, Sendable {
         units = starts.indices.flatMap { part in
             let end = part + 1 < starts.count ? starts[part + 1] : nil
             // The first part's lowest rung goes by itself, so that playing can begin with it.
-            let groups = part == 0 && starts.count > 1 && labels.count > 1
+            let groups =
+                part == 0 && starts.count > 1 && labels.count > 1
                 ? [[labels[labels.count - 1]], Array(labels.dropLast())] : [labels]
             return groups.map { labels in
                 WorkUnit(

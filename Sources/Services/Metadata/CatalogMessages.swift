@@ -20,7 +20,9 @@ extension VideoSummary {
         self.init(
             videoId: video.id, title: video.title, durationSec: video.durationSec, totalChunks: video.totalChunks,
             status: VideoStatus(video.status), createdAt: video.createdAt, viewCount: video.viewCount,
-            sizeBytes: video.sizeBytes, error: video.error, hasThumbnail: video.hasThumbnail)
+            sizeBytes: video.sizeBytes, error: video.error, hasThumbnail: video.hasThumbnail, filename: video.filename,
+            originalResolution: video.picture.map { "\($0.width)x\($0.height)" },
+            originalQualityLabel: video.picture?.qualityLabel, isStopped: video.isStopped)
     }
 }
 

@@ -34,7 +34,10 @@ extension MetadataService {
             let id = try view.videoID()
             return .task { try .json(VideoSummary(try await self.requireVideo(id))) }
         }
-        router.json(.patch, "/video/{video_id}", "Give a video another title", UpdateVideoRequest.self) {
+        router.json(
+            .patch, "/video/{video_id}", "Give a video another title, or its original another name",
+            UpdateVideoRequest.self
+        ) {
             request, body in try await self.updateVideo(try request.videoID(), body)
         }
         router.json(.patch, "/video/{video_id}/status", "Set a video's status", StatusRequest.self) {
@@ -94,8 +97,16 @@ extension MetadataService {
         return title
     }
 
+    private static func check(filename: String?) throws(Failure) {
+        guard (filename?.utf8.count ?? 0) <= filenameBytesMax else {
+            throw Failure(.invalidArgument, "'filename' is longer than \(filenameBytesMax) bytes")
+        }
+    }
+
     private func updateVideo(_ id: VideoID, _ body: UpdateVideoRequest) async throws -> Response {
-        try await catalog.setTitle(of: id, to: try Self.title(body.title))
+        let title = try body.title.map(Self.title)
+        try Self.check(filename: body.filename)
+        try await catalog.rename(id, title: title, filename: body.filename)
         manifests.invalidate(id)
         await journal.settle(id)
         return try .json(VideoSummary(try await requireVideo(id)))
@@ -106,9 +117,7 @@ extension MetadataService {
         guard (0...Self.durationSecMax).contains(body.durationSec ?? 0) else {
             throw Failure(.invalidArgument, "'duration_sec' must be 0 to \(Self.durationSecMax)")
         }
-        guard (body.filename?.utf8.count ?? 0) <= Self.filenameBytesMax else {
-            throw Failure(.invalidArgument, "'filename' is longer than \(Self.filenameBytesMax) bytes")
-        }
+        try Self.check(filename: body.filename)
         let id = VideoID()
         guard let group = registry.placementGroup(for: id) else {
             throw Failure(

@@ -34,6 +34,10 @@ package struct MetadataClient: Sendable {
         try await http.send(.json(.patch, "\(baseURL)/video/\(id)/status", request)).requireSuccess()
     }
 
+    package func updateVideo(_ id: VideoID, _ request: UpdateVideoRequest) async throws -> VideoSummary {
+        try await call(.json(.patch, "\(baseURL)/video/\(id)", request))
+    }
+
     package func deleteVideo(_ id: VideoID) async throws {
         try await http.send(ClientRequest(.delete, "\(baseURL)/video/\(id)")).requireSuccess()
     }

@@ -25,9 +25,15 @@ package struct CreateVideoRequest: Codable, Sendable {
 
 /// `PATCH /video/{video_id}`
 package struct UpdateVideoRequest: Codable, Sendable {
-    package let title: String
+    /// nil: it stays what it is.
+    package let title: String?
+    /// What the original is called; nil: it stays what it is.
+    package let filename: String?
 
-    package init(title: String) { self.title = title }
+    package init(title: String? = nil, filename: String? = nil) {
+        self.title = title
+        self.filename = filename
+    }
 }
 
 package struct GroupMember: Codable, Sendable, Hashable {
@@ -92,10 +98,19 @@ package struct VideoSummary: Codable, Sendable {
     /// Why a `failed` video failed.
     package let error: String?
     package let hasThumbnail: Bool
+    /// What the original is called; nil where nobody said.
+    package let filename: String?
+    /// Of the original, as it is shown, such as `1920x1080`; nil until it is published.
+    package let originalResolution: String?
+    package let originalQualityLabel: String?
+    /// Whether nothing more is to be transcoded for now.
+    package let isStopped: Bool
 
     package init(
         videoId: VideoID, title: String, durationSec: Double, totalChunks: Int, status: VideoStatus,
-        createdAt: Timestamp, viewCount: Int, sizeBytes: Int, error: String?, hasThumbnail: Bool
+        createdAt: Timestamp, viewCount: Int, sizeBytes: Int, error: String?, hasThumbnail: Bool,
+        filename: String? = nil, originalResolution: String? = nil, originalQualityLabel: String? = nil,
+        isStopped: Bool = false
     ) {
         self.videoId = videoId
         self.title = title
@@ -107,6 +122,10 @@ package struct VideoSummary: Codable, Sendable {
         self.sizeBytes = sizeBytes
         self.error = error
         self.hasThumbnail = hasThumbnail
+        self.filename = filename
+        self.originalResolution = originalResolution
+        self.originalQualityLabel = originalQualityLabel
+        self.isStopped = isStopped
     }
 }
 
