@@ -11,6 +11,9 @@ import Testing
 
 @Suite("The routes of jobs and units")
 struct JobRouteTests {
+    /// The clock is advanced by more than nodes may be silent.
+    private static let patient = ["NODE_TIMEOUT": "10000"]
+
     private func pull(_ harness: Harness, _ number: Int = 1) async throws -> GrantMessage? {
         let follower = try #require(FollowerID("follower-\(number)"))
         let answer = try await harness.call(.post, "/jobs/pull", PullRequest(follower: follower, holding: []))
@@ -87,7 +90,7 @@ struct JobRouteTests {
 
     @Test("a late attempt's chunks and result are refused, and what it stored goes from the nodes")
     func fencing() async throws {
-        try await Harness.run { harness in
+        try await Harness.run(environment: Self.patient) { harness in
             let upload = try await Upload(harness)
             try await upload.publishSmall()
             let late = try #require(try await pull(harness))
@@ -154,7 +157,7 @@ struct JobRouteTests {
 
     @Test("a catalog that is made anew has the parts that were there, and makes only what was not")
     func rebuild() async throws {
-        try await Harness.run(nodes: 3) { harness in
+        try await Harness.run(environment: Self.patient) { harness in
             let upload = try await Upload(harness)
             try await upload.publishSmall()
             let lost = try #require(try await pull(harness))
