@@ -13,6 +13,7 @@ from Harness.cluster import Cluster  # noqa: E402
 
 from . import writes  # noqa: E402
 from .commits import Commits  # noqa: E402
+from .fleet import Fleet  # noqa: E402
 from .ladder import Ladder  # noqa: E402
 from .measure import Comparison, Scale  # noqa: E402
 from .nginx import Nginx  # noqa: E402
@@ -21,7 +22,7 @@ from .report import keep, table  # noqa: E402
 
 LADDER = ["ladder", "ladder-likeness", "ladder-size"]
 CASES = [
-    "chunk", "single", "small", "ping", "manifest", "put", "late-put", "upload", "commit", "commit5", *LADDER]
+    "chunk", "single", "small", "ping", "manifest", "put", "late-put", "upload", "commit", "commit5", *LADDER, "fleet"]
 
 
 def main() -> int:
@@ -62,6 +63,7 @@ def run(names: list[str], scale: Scale, folder: Path) -> list[Comparison]:
         "commit": lambda: commits.compare(3),
         "commit5": lambda: commits.compare(5),
         "ladder": ladder.processor, "ladder-likeness": ladder.likeness, "ladder-size": ladder.size,
+        "fleet": Fleet(ladder, scale).speed,
     }
     try:
         nginx.start()

@@ -63,6 +63,12 @@ import Testing
         #expect((30...60).contains(600 - (plan.units.last?.startSeconds ?? 0)))
     }
 
+    @Test("a minute is cut into parts that two followers share evenly")
+    func minute() {
+        let plan = WorkUnitPlan(segments: segments([Double](repeating: 6, count: 10)), labels: labels)
+        #expect(parts(plan).map(\.startSeconds) == [0, 6, 18, 30, 48])
+    }
+
     @Test("a short video is one unit")
     func short() {
         let plan = WorkUnitPlan(segments: segments([6, 6, 5]), labels: labels)

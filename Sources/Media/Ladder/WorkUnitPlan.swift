@@ -11,7 +11,9 @@ package struct WorkUnitPlan: Hashable, Sendable {
     package static let groupSeconds = 2
     /// A video no longer than this is one unit.
     static let singleSecondsMax = 18.0
-    private static let targetSeconds = 48.0
+    /// Of the parts of a long video. A shorter one is cut into more, so that several followers share it evenly.
+    private static let targetSeconds = 12.0...48.0
+    private static let partsWanted = 5.0
     /// A picture before a segment's keyframe may be shown after the segment's nominal begin; nearer to it than this
     /// the segment before is read as well.
     private static let runUpSeconds = 2.0
@@ -78,7 +80,8 @@ package struct WorkUnitPlan: Hashable, Sendable {
         after start: Int, _ borders: [Int], _ segments: [SourceSegment], _ total: Double
     ) -> Int? {
         let rest = total - Double(start)
-        let count = (rest / targetSeconds).rounded()
+        let target = min(max(total / partsWanted, targetSeconds.lowerBound), targetSeconds.upperBound)
+        let count = (rest / target).rounded()
         guard start == 0 || count > 1 else { return nil }
         let ideal = start == 0 ? Double(segmentSeconds) : Double(start) + rest / count
         let candidates = borders.filter { border in
