@@ -21,7 +21,7 @@ PYTEST := $(PYTHON) -m pytest -c Tests/pytest.ini -n 2 --dist loadfile
 UNIT := swift test --disable-xctest
 # All tests of a run share as many threads as there are cores, so those that compute and those that wait for ffmpeg run
 # apart from those with real sockets, whose time limits are real too.
-UNIT_CORES := ^(Base|Digests|ChunkPaxos|ConsensusSimulator|Placement|ChunkStore|StoreSimulator|Catalog|VStack)Tests
+UNIT_CORES := ^(Base|Fuzz|Jobs|Digests|ChunkPaxos|ConsensusSimulator|Placement|ChunkStore|StoreSimulator|Catalog|VStack)Tests
 UNIT_MEDIA := ^(Processes|Media|Uploader)Tests
 # What crashes a decoder is kept in its corpus, which the unit tests run over.
 FUZZ_CORPUS := Tests/FuzzTests/Corpus

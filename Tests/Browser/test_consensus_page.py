@@ -56,7 +56,7 @@ def test_a_scenario_is_told_step_by_step(page: Page, cluster, screenshots, title
     count, happened = page.locator("#step-count"), page.locator(".event:not([hidden])")
     expect(count).to_have_text(re.compile(r"^Step 0 of \d+$"))
     expect(happened).to_have_count(0)
-    expect(page.get_by_role("button", name="Back")).to_be_disabled()
+    expect(page.get_by_role("button", name="Back", exact=True)).to_be_disabled()
     page.get_by_role("button", name="Next step").click()
     expect(happened).to_have_count(1)
     expect(page.locator("#step-text")).to_have_text(re.compile(r"^\d+\.\d\d ms"))

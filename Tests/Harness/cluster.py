@@ -33,6 +33,7 @@ class System(Client):
         self.streaming, self.web = self._url(ports.STREAMING), self._url(ports.WEB)
         self.storage = [self._url(port) for port in ports.STORAGE]
         self.transcode = self._url(ports.TRANSCODE)
+        self.library, self.admin = self._url(ports.LIBRARY), self._url(ports.ADMIN)
         super().__init__(Addresses(self.metadata, self.uploader, self.streaming, self.web, self.storage))
 
     def _url(self, port: int) -> str:
