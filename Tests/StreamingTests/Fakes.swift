@@ -21,18 +21,27 @@ final class FakeVideo: LayoutSource, ChunkSource {
     let bytes: [ChunkStream: [UInt8]]
     private let state: Locked<State>
 
-    /// Two segments after an initialization segment of 100 bytes; `source` and `original` in chunks of `chunkBytes`.
-    init(segmentBytes: Int = 1000, chunkBytes: Int = 300, original: OriginalMessage? = nil) {
+    /// Two segments after an initialization segment, or 100 bytes in its place; `source` and `original` in chunks of
+    /// `chunkBytes`.
+    init(
+        segmentBytes: Int = 1000, chunkBytes: Int = 300, original: OriginalMessage? = nil,
+        initialization: [UInt8]? = nil
+    ) {
+        let initializationBytes = initialization?.count ?? 100
         let id = VideoID()
         var streams: [StreamMessage] = []
         var bytes: [ChunkStream: [UInt8]] = [:]
         var chunks: [ChunkID: [UInt8]] = [:]
         let sizes: [(ChunkStream, Int)] = [
-            (.source, 100 + 2 * segmentBytes), (.original, original?.sizeBytes ?? 1234), (.thumbnail, 77),
+            (.source, initializationBytes + 2 * segmentBytes), (.original, original?.sizeBytes ?? 1234),
+            (.thumbnail, 77),
         ]
         for (stream, size) in sizes {
-            let content = (0..<size).map {
+            var content = (0..<size).map {
                 UInt8(truncatingIfNeeded: $0 &* 37 &+ $0 >> 7 &+ stream.description.utf8.count)
+            }
+            if stream == .source, let initialization {
+                content.replaceSubrange(..<initializationBytes, with: initialization)
             }
             bytes[stream] = content
             var list: [ManifestChunk] = []
@@ -50,10 +59,11 @@ final class FakeVideo: LayoutSource, ChunkSource {
         }
         let rendition = RenditionMessage(
             stream: .source, width: 1920, height: 1080, codecs: "avc1.640028,mp4a.40.2", frameRate: 25,
-            bandwidth: 8_000_000, averageBandwidth: 7_500_000, initializationBytes: 100,
+            bandwidth: 8_000_000, averageBandwidth: 7_500_000, initializationBytes: initializationBytes,
             segments: (0..<2).map {
                 SegmentMessage(
-                    offsetBytes: 100 + $0 * segmentBytes, sizeBytes: segmentBytes, startSec: Double($0) * 6,
+                    offsetBytes: initializationBytes + $0 * segmentBytes, sizeBytes: segmentBytes,
+                    startSec: Double($0) * 6,
                     durationSec: 6)
             })
         let layout = VideoLayout(
@@ -161,4 +171,22 @@ extension Response {
     }
 
     func text() async throws -> String { String(decoding: try await collect(), as: UTF8.self) }
+}
+
+/// The least that is an initialization segment: one track, with a timescale.
+enum TestInitialization {
+    static func bytes(timescale: UInt32) -> [UInt8] {
+        let description = box("stsd", words(0, 1) + box("none", []))
+        let media = box("mdhd", words(0, 0, 0, timescale, 0, 0)) + box("minf", box("stbl", description))
+        let track = box("tkhd", words(0, 0, 0, 1)) + box("mdia", media)
+        return box("moov", box("mvhd", words(0, 0, 0, 1000)) + box("trak", track) + box("mvex", []))
+    }
+
+    private static func box(_ type: String, _ body: [UInt8]) -> [UInt8] {
+        words(UInt32(8 + body.count)) + Array(type.utf8) + body
+    }
+
+    private static func words(_ values: UInt32...) -> [UInt8] {
+        values.flatMap { value in (0..<4).map { UInt8(truncatingIfNeeded: value >> (24 - 8 * $0)) } }
+    }
 }

@@ -1,5 +1,6 @@
 import Base
 import Jobs
+import Media
 import MetadataAPI
 import Testing
 
@@ -76,6 +77,18 @@ import Testing
             + #"CODECS="avc1.4d401e,mp4a.40.2",FRAME-RATE=25.000,AUDIO="audio""#
         #expect(text.hasSuffix("\n\(rung)\n480p/playlist.m3u8\n"))
         #expect(text.contains("\nsource/playlist.m3u8\n"))
+    }
+
+    @Test("a DASH manifest offers what the video was published with until a rung is whole, and then rungs and sound")
+    func dash() throws {
+        func sets(_ layout: VideoLayout) -> [[String]] { DASHLayout(layout).sets.map { $0.renditions.map(\.label) } }
+        let before = try layout(video: [0], of: 2, sound: true)
+        #expect(sets(before) == [["source"]])
+        #expect(DASHLayout(before).sets.map(\.content) == [.multiplexed])
+        #expect(sets(try layout(video: [0, 1], of: 2, sound: false)) == [["source"]])
+        let whole = try layout(video: [0, 1], of: 2, sound: true)
+        #expect(sets(whole) == [["480p"], ["audio"]])
+        #expect(DASHLayout(whole).sets.map(\.content) == [.video, .audio])
     }
 
     @Test("what is still to come says so")

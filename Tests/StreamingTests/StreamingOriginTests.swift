@@ -27,6 +27,32 @@ import Testing
         #expect(joined == video.bytes[.source])
     }
 
+    @Test("the DASH manifest names the playlists' segments, in ticks of the track; it is revalidated, not kept")
+    func manifest() async throws {
+        let video = FakeVideo(initialization: TestInitialization.bytes(timescale: 12_800))
+        let origin = try TestOrigin(video)
+        let path = "/stream/\(video.id)/manifest.mpd"
+        let answer = await origin.get(path)
+        #expect(answer.status == .ok)
+        #expect(answer.headers["Content-Type"] == "application/dash+xml")
+        #expect(answer.headers["Cache-Control"] == "no-cache")
+        let text = try await answer.text()
+        #expect(text.contains(#"initialization="source/init.mp4" media="source/segment-$Number%05d$.m4s""#))
+        #expect(text.contains(#"timescale="12800""#) && text.contains(#"<S t="0" d="76800" r="1"/>"#))
+        let tag = try #require(answer.headers["ETag"])
+        #expect(await origin.get(path, ["If-None-Match": tag]).status == .notModified)
+        let calls = video.chunkCalls
+        #expect(try await origin.get(path).text() == text)
+        #expect(video.chunkCalls == calls)
+    }
+
+    @Test("a rendition whose initialization segment is none has no manifest")
+    func brokenInitialization() async throws {
+        let video = FakeVideo()
+        let answer = await (try TestOrigin(video)).get("/stream/\(video.id)/manifest.mpd")
+        #expect(answer.status == .internalServerError)
+    }
+
     @Test("both forms of a video's id are the same video")
     func compactID() async throws {
         let video = FakeVideo()

@@ -7,8 +7,12 @@ import MetadataAPI
 /// The addresses of a video's assets, relative to its playlists or from the service's root.
 enum StreamAssets {
     static let master = "master.m3u8"
+    static let manifest = "manifest.mpd"
     static let playlist = "playlist.m3u8"
     static let initialization = "init.mp4"
+
+    /// The names of segments as DASH writes them (ISO/IEC 23009-1 §5.3.9.4.4).
+    static let segmentTemplate = "segment-$Number%05d$.m4s"
 
     static func root(of video: VideoID) -> String { "/stream/\(video)" }
 

@@ -1,6 +1,7 @@
 import Base
 import Digests
 import HTTPTypes
+import Media
 import MetadataAPI
 import SmartClient
 import Synchronization
@@ -53,11 +54,23 @@ package final class StreamingOrigin: Sendable {
     package var cacheMisses: Int { assets.misses }
 
     func master(_ request: Request) async throws -> Response {
-        let layout = try await playableLayout(request)
-        guard !layout.offered.isEmpty else {
-            throw Failure(.notFound, "video \(layout.video.videoId) has no rendition to stream")
+        playlist(try await offeringLayout(request).masterPlaylist, for: request)
+    }
+
+    func manifest(_ request: Request) async throws -> Response {
+        let layout = try await offeringLayout(request)
+        var sets: [DASHManifest.AdaptationSet] = []
+        for set in DASHLayout(layout).sets {
+            var representations: [DASHManifest.Representation] = []
+            for rendition in set.renditions {
+                representations.append(rendition.representation(try await timingTrack(of: rendition, in: layout)))
+            }
+            sets.append(
+                DASHManifest.AdaptationSet(
+                    content: set.content, isIndependent: set.renditions.allSatisfy(\.isOfLadder),
+                    representations: representations))
         }
-        return playlist(layout.masterPlaylist, for: request)
+        return playlist(DASHManifest.text(of: sets), "application/dash+xml", for: request)
     }
 
     func mediaPlaylist(_ request: Request) async throws -> Response {
@@ -114,7 +127,8 @@ package final class StreamingOrigin: Sendable {
     func unknownAsset(_ request: Request) async throws -> Response {
         let layout = try await playableLayout(request)
         let qualities = layout.playable.map { "\($0.label)/\(StreamAssets.playlist)" }
-        let known = [StreamAssets.master] + qualities + ["qualities", "original", "thumbnail.jpg"]
+        let known =
+            [StreamAssets.master, StreamAssets.manifest] + qualities + ["qualities", "original", "thumbnail.jpg"]
         throw Failure(
             .notFound,
             "video \(layout.video.videoId) has no '\(request.parameters["asset_path"].prefix(80))'; it has: "
@@ -128,12 +142,38 @@ package final class StreamingOrigin: Sendable {
         return layout
     }
 
-    private func playlist(_ text: String, for request: Request) -> Response {
+    private func offeringLayout(_ request: Request) async throws -> VideoLayout {
+        let layout = try await playableLayout(request)
+        guard !layout.offered.isEmpty else {
+            throw Failure(.notFound, "video \(layout.video.videoId) has no rendition to stream")
+        }
+        return layout
+    }
+
+    /// The track whose time a rendition's segments keep: its picture, or its sound where it has none.
+    private func timingTrack(of rendition: PlayableRendition, in layout: VideoLayout) async throws
+        -> InitializationSegment.Track
+    {
+        let part = try layout.part(rendition.initialization, digest: rendition.initializationDigest)
+        var parser = FragmentParser()
+        let events = try parser.feed(try await keptBytes(of: part))
+        guard case .initialization(let segment)? = events.first,
+            let track = segment.video ?? segment.tracks.first
+        else {
+            throw Failure(
+                .corrupt,
+                "quality '\(rendition.label)' of video \(layout.video.videoId) has no initialization segment")
+        }
+        return track
+    }
+
+    private func playlist(
+        _ text: String, _ contentType: String = "application/vnd.apple.mpegurl", for request: Request
+    ) -> Response {
         let bytes = Array(text.utf8)
         let tag = EntityTag(String(SHA256.digest(of: bytes).hex.prefix(32)))
         return Response.content(
-            for: request, size: bytes.count, tag: tag, contentType: "application/vnd.apple.mpegurl",
-            headers: ["Cache-Control": "no-cache"]
+            for: request, size: bytes.count, tag: tag, contentType: contentType, headers: ["Cache-Control": "no-cache"]
         ) { .bytes(Array(bytes[$0])) }
     }
 
@@ -144,12 +184,16 @@ package final class StreamingOrigin: Sendable {
         if request.method == .head || isUnchanged || part.range.count > cachedAssetBytesMax {
             return try await streamed(part, part.tag, contentType, headers, for: request)
         }
-        let bytes = try await assets.value(for: part.tag) { [reader] in
-            try await reader.bytes(chunks: part.chunks, range: part.range)
-        }
+        let bytes = try await keptBytes(of: part)
         return Response.content(
             for: request, size: bytes.count, tag: part.tag, contentType: contentType, headers: headers
         ) { $0.count == bytes.count ? .bytes(bytes) : .bytes(Array(bytes[$0])) }
+    }
+
+    private func keptBytes(of part: StreamPart) async throws -> [UInt8] {
+        try await assets.value(for: part.tag) { [reader] in
+            try await reader.bytes(chunks: part.chunks, range: part.range)
+        }
     }
 
     private func streamed(

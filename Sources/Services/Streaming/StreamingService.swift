@@ -34,6 +34,7 @@ package final class StreamingService: Service {
         let origin = origin
         let root = "/stream/{video_id}"
         router.task(.get, "\(root)/master.m3u8", "Master playlist (HLS)") { try await origin.master($0) }
+        router.task(.get, "\(root)/manifest.mpd", "Manifest (DASH)") { try await origin.manifest($0) }
         router.task(.get, "\(root)/qualities", "The renditions there are") { try await origin.qualities($0) }
         router.task(.get, "\(root)/original", "The uploaded file, bit for bit; takes Range") {
             try await origin.original($0)

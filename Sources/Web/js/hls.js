@@ -16,6 +16,7 @@
  * @property {number} bandwidth peak bits per second
  * @property {string} codecs RFC 6381, empty when the playlist does not say
  * @property {string} resolution such as `1920x1080`, empty when the playlist does not say
+ * @property {string} audioGroup of sounds that are streams of their own; empty when its sound is in it
  *
  * @typedef {object} MediaPlaylist
  * @property {Part} init
@@ -45,6 +46,7 @@ export function parseMaster(text, url) {
             bandwidth: Number(attributes.get("BANDWIDTH")) || 0,
             codecs: attributes.get("CODECS") ?? "",
             resolution: attributes.get("RESOLUTION") ?? "",
+            audioGroup: attributes.get("AUDIO") ?? "",
         });
     }
     if (variants.length === 0) throw new PlaylistError("The master playlist names no stream.");

@@ -107,8 +107,11 @@ export class StreamPlayer {
         const text = async (/** @type {string} */ url) =>
             new TextDecoder().decode(await this.#fetch({ url, range: null }, signal));
         const variants = parseMaster(await text(masterURL), masterURL);
-        const playable = variants.find((variant) => MediaSource.isTypeSupported(typeOf(variant.codecs)));
-        if (!playable) throw new PlaylistError(`This browser cannot play ${variants[0].codecs || "this video"}.`);
+        // There is one source buffer: what has its sound elsewhere would be silent, or refused.
+        const whole = variants.filter((variant) => !variant.audioGroup);
+        if (whole.length === 0) throw new PlaylistError("This player needs picture and sound in one stream.");
+        const playable = whole.find((variant) => MediaSource.isTypeSupported(typeOf(variant.codecs)));
+        if (!playable) throw new PlaylistError(`This browser cannot play ${whole[0].codecs || "this video"}.`);
         return { playlist: parseMedia(await text(playable.url), playable.url), type: typeOf(playable.codecs) };
     }
 
