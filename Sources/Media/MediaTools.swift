@@ -7,12 +7,18 @@ package struct MediaTools: Sendable {
     package var ffprobe: String
     /// Threads of one ffmpeg run; 0 lets it use every core.
     package var threads: Int
+    /// Of ffmpeg where nobody waits for it: 0 to 19.
+    package var niceness: Int
 
-    package init(ffmpeg: String = "ffmpeg", ffprobe: String = "ffprobe", threads: Int = 0) {
+    package init(ffmpeg: String = "ffmpeg", ffprobe: String = "ffprobe", threads: Int = 0, niceness: Int = 0) {
         self.ffmpeg = ffmpeg
         self.ffprobe = ffprobe
         self.threads = threads
+        self.niceness = niceness
     }
+
+    /// ffmpeg for work that nobody waits for.
+    func background(_ arguments: [String]) -> Command { Command(ffmpeg, arguments, niceness: niceness) }
 
     /// Demuxers of files that carry their media within themselves. A playlist or script (hls, dash, concat, sdp …)
     /// names other files, which it would make us read and publish, so none is here.

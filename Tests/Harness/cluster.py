@@ -104,6 +104,8 @@ class Cluster(System):
 
     def stop(self) -> None:
         """Ends it as a user would, and holds it to what the contract says of that."""
+        # What it is still at with an upload's file, such as the thumbnail, it would go on with at the next start.
+        self.assert_nothing_temporary()
         code = self.process.stop(STOP_SECONDS)
         assert code == 0, f"vstack up ended with {code} after SIGTERM\n{self.process.tail()}"
         assert not self.temporary_files(), self.temporary_files()

@@ -66,7 +66,7 @@ import Testing
     @Test("a minute is cut into parts that two followers share evenly")
     func minute() {
         let plan = WorkUnitPlan(segments: segments([Double](repeating: 6, count: 10)), labels: labels)
-        #expect(parts(plan).map(\.startSeconds) == [0, 6, 18, 30, 48])
+        #expect(parts(plan).map(\.startSeconds) == [0, 6, 18, 30, 42, 48])
     }
 
     @Test("a short video is one unit")

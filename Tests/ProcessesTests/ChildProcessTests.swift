@@ -24,6 +24,16 @@ import Testing
         #expect(String(decoding: result.output, as: UTF8.self) == hostile.map { $0 + "|" }.joined())
     }
 
+    @Test("a child that is to stand back does, and its own children with it", .timeLimit(.minutes(1)))
+    func niceness() async throws {
+        let niceness = Int(getpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0)) + 7
+        // The child may begin before it is told.
+        var command = shell("while [ $(nice) -lt \(niceness) ]; do :; done; nice")
+        command.niceness = niceness
+        let result = try await ChildProcess.run(command, outputBytesMax: 10)
+        #expect(String(decoding: result.output, as: UTF8.self) == "\(command.niceness)\n")
+    }
+
     @Test("a child that a signal ended says which")
     func signalled() async throws {
         let result = try await ChildProcess.run(shell("kill -9 $$"), outputBytesMax: 10)

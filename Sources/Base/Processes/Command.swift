@@ -5,10 +5,13 @@ package struct Command: Sendable {
     /// A name looked up in `PATH`, or a path.
     package var executable: String
     package var arguments: [String]
+    /// 0 to 19: how far it stands back for whatever else wants the processor.
+    package var niceness: Int
 
-    package init(_ executable: String, _ arguments: [String]) {
+    package init(_ executable: String, _ arguments: [String], niceness: Int = 0) {
         self.executable = executable
         self.arguments = arguments
+        self.niceness = niceness
     }
 }
 

@@ -75,6 +75,10 @@ enum Spawn {
         var pid: pid_t = 0
         let result = posix_spawnp(&pid, command.executable, &actions, &attributes, arguments, environ)
         guard result == 0 else { throw failure(command, result) }
+        // Of the group, since the child may have children already. Should it be over, there is nothing to do.
+        if command.niceness > 0 {
+            setpriority(__priority_which_t(PRIO_PGRP.rawValue), id_t(pid), CInt(command.niceness))
+        }
         return pid
     }
 

@@ -63,7 +63,7 @@ package struct AudioEncoder: Sendable {
         arguments += [
             "-movflags", "+delay_moov+default_base_moof+skip_trailer", "-frag_duration", "2000000", "-write_btrt", "0",
         ]
-        return Command(tools.ffmpeg, arguments + ["file:\(output)"])
+        return tools.background(arguments + ["file:\(output)"])
     }
 }
 

@@ -18,7 +18,7 @@ package struct DecodeCheck: Sendable {
             + ["-map", isSound ? "0:a:0" : "0:v:0", "-fps_mode", "passthrough", "-f", "null", "-"]
         let decoded: (status: ExitStatus, frame: Int, words: String)
         do {
-            decoded = try await ChildProcess.withChild(Command(tools.ffmpeg, arguments)) { child in
+            decoded = try await ChildProcess.withChild(tools.background(arguments)) { child in
                 var reader = ProgressReader(frameCount: 0)
                 var frame = 0
                 while let piece = try await child.nextOutput() { frame = reader.feed(piece)?.frame ?? frame }

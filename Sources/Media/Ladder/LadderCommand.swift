@@ -22,7 +22,7 @@ struct LadderCommand {
             arguments += ["-map", "[r\(index)]", "-map_metadata", "-1", "-map_chapters", "-1"]
             arguments += encoding(rung) + Self.container + ["file:\(output)"]
         }
-        return Command(tools.ffmpeg, arguments)
+        return tools.background(arguments)
     }
 
     /// Every rung is scaled from the source's own picture.

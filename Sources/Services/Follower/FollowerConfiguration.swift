@@ -15,6 +15,8 @@ package struct FollowerConfiguration: Sendable {
     /// Bytes a chunk may have.
     package let chunkBytesMax: Int
     package let tools: MediaTools
+    /// Encoding stands back: what is asked for now, on the same machine, goes before what is made for later.
+    private static let niceness = 10
 
     /// Reads `TRANSCODE_SERVICE_URL` (also `LEADER_URL`), `SHARED_TOKEN`, `FOLLOWER_ID`, `SCRATCH_DIR`, `CHUNK_SIZE` and
     /// `FFMPEG_THREADS`.
@@ -36,7 +38,8 @@ package struct FollowerConfiguration: Sendable {
         scratchFolder = settings.text("SCRATCH_DIR", default: "./data/scratch")
         chunkBytesMax = try settings.integer(
             "CHUNK_SIZE", default: 2 * ByteCount.mebibyte, in: 64 * ByteCount.kibibyte...64 * ByteCount.mebibyte)
-        tools = MediaTools(threads: try settings.integer("FFMPEG_THREADS", default: 0, in: 0...256))
+        tools = MediaTools(
+            threads: try settings.integer("FFMPEG_THREADS", default: 0, in: 0...256), niceness: Self.niceness)
     }
 
     /// The machine's name and the port: the same after a restart, so that what it had is free at once.
