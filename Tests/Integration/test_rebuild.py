@@ -52,7 +52,13 @@ def everything(cluster: SeparateCluster) -> dict:
         listed = get(f"{cluster.metadata}/videos?limit=1000").json()
         return listed if all(video["has_thumbnail"] for video in listed if video["status"] == "active") else None
 
+    def is_complete() -> bool:
+        """A copy that came late is entered later; the nodes tell of it at once."""
+        stats = get(f"{cluster.metadata}/stats").json()
+        return stats["total_replicas"] == 3 * stats["total_chunks"]
+
     listed = wait_for("every video's thumbnail", 60, listing)
+    wait_for("every copy of every chunk", 60, is_complete)
     said = {"videos": listed, "stats": get(f"{cluster.metadata}/stats").json()}
     for video in listed:
         name = video["video_id"]

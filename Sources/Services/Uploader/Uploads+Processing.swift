@@ -68,6 +68,7 @@ extension Uploads {
             if jpeg.count <= configuration.chunkBytesMax {
                 let chunk = PlannedChunk(sequence: 0, bytes: jpeg, startSeconds: 0, durationSeconds: 0)
                 try await sink.store(OutgoingChunk(stream: .thumbnail, chunk: chunk))
+                await sink.mend()
             }
         } catch {
             guard !Task.isCancelled else { return }
