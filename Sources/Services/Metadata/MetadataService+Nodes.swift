@@ -104,7 +104,13 @@ extension MetadataService {
             diskUsagePercent: body.diskUsagePercent, chunkCount: body.chunkCount,
             corruptChunks: Array((body.corruptChunks ?? []).prefix(Self.corruptChunksMax)),
             space: space, impairment: body.impairment.map { String($0.prefix(Self.impairmentMax)) })
-        let wasDown = registry.view.entry(id)?.status == .down
+        let known = registry.view.entry(id)
+        // A catalog that was made anew knows which acceptor a node is, and not what its proofs are checked with.
+        guard known?.node.acceptor == nil || known?.node.proofKey != nil else {
+            throw Failure(
+                .notFound, "storage node '\(id)' is known from before the catalog was lost: it has to register")
+        }
+        let wasDown = known?.status == .down
         guard let now = registry.heartbeat(of: id, report) else {
             throw Failure(.notFound, "no storage node '\(id)' is registered: it has to register first")
         }
