@@ -42,6 +42,24 @@ def test_seeking_fetches_the_segment_there_and_plays_on(page: Page, cluster, min
     screen.assert_no_picture_fault(page)
 
 
+@pytest.mark.parametrize("updates", [0, 1])
+def test_after_its_end_a_video_plays_from_where_nothing_was_fetched(page: Page, cluster, minute, updates):
+    page.goto(f"{cluster.web}/#/watch/{minute}")
+    page.wait_for_function("() => (b => b.length > 0 && b.end(0) > 31)(document.querySelector('video').buffered)")
+    page.evaluate("document.querySelector('video').currentTime = 58")
+    page.wait_for_function("() => document.querySelector('video').ended", timeout=screen.PLAY_MILLISECONDS)
+    # Enough is buffered here: the stream stays ended, and the next seek is the first thing that needs a segment.
+    page.evaluate("document.querySelector('video').currentTime = 0.2")
+    page.wait_for_function("() => !document.querySelector('video').seeking")
+    for _ in range(updates):
+        page.evaluate("void document.querySelector('video').dispatchEvent(new Event('timeupdate'))")
+    page.evaluate("document.querySelector('video').currentTime = 44")
+    page.evaluate("void document.querySelector('video').play()")
+    screen.wait_for_position(page, 44.5)
+    screen.assert_picture(page)
+    screen.assert_no_picture_fault(page)
+
+
 def test_the_player_fetches_about_half_a_minute_ahead_and_no_more(page: Page, cluster, minute):
     page.goto(f"{cluster.web}/#/watch/{minute}")
     screen.wait_for_position(page, 0.5)

@@ -33,7 +33,9 @@ export class StreamPlayer {
     #playlist = null;
     /** Index of the segment to append next. */
     #next = 0;
-    #wake = () => {};
+    /** Whether something happened since `#run` last looked: what happens while it appends is not lost. */
+    #isWoken = false;
+    #resume = () => {};
 
     /**
      * @param {HTMLVideoElement} video
@@ -94,10 +96,10 @@ export class StreamPlayer {
         this.#seek();
         while (!this.#closing.signal.aborted) {
             await this.#trim(buffer);
-            if (this.#next >= playlist.segments.length) this.#end();
-            else if (this.#isFar(buffer)) await this.#nextEvent();
+            const isWhole = this.#next >= playlist.segments.length;
+            if (isWhole) this.#end();
+            if (isWhole || this.#isFar(buffer)) await this.#nextEvent();
             else await this.#appendNext(buffer, playlist);
-            if (this.#source.readyState === "ended") await this.#nextEvent();
         }
     }
 
@@ -211,12 +213,19 @@ export class StreamPlayer {
         if (this.#source.readyState === "open") this.#source.endOfStream();
     }
 
-    /** Until the viewer has moved on, or somewhere else. */
-    #nextEvent() {
-        if (this.#closing.signal.aborted) return Promise.resolve();
-        return new Promise((resolve) => {
-            this.#wake = () => resolve(undefined);
-        });
+    #wake() {
+        this.#isWoken = true;
+        this.#resume();
+    }
+
+    /** Until the viewer has moved on, or somewhere else, since this was last awaited. */
+    async #nextEvent() {
+        if (!this.#isWoken && !this.#closing.signal.aborted) {
+            await new Promise((resolve) => {
+                this.#resume = () => resolve(undefined);
+            });
+        }
+        this.#isWoken = false;
     }
 }
 
