@@ -16,8 +16,8 @@ func label(_ text: String) -> RungLabel {
 }
 
 /// A job of this many units of 40 s, a short first one and one of sound.
-func makeJob(_ video: VideoID = VideoID(), units count: Int = 4) -> (Job, [WorkUnit]) {
-    var units: [WorkUnit] = []
+func makeJob(_ video: VideoID = VideoID(), units count: Int = 4) -> (Job, [QueuedUnit]) {
+    var units: [QueuedUnit] = []
     var start = 0.0
     for part in 0..<count {
         let end = start + (part == 0 ? 8 : 40)
@@ -25,12 +25,12 @@ func makeJob(_ video: VideoID = VideoID(), units count: Int = 4) -> (Job, [WorkU
             kind: .video, part: part, segments: part..<part + 1, startSec: start, endSec: end,
             isLast: part == count - 1, rungs: [label("480p"), label("360p")])
         let priority = part == 0 ? JobPlan.Priority.first : JobPlan.Priority.rest
-        units.append(WorkUnit(id: UnitID(video: video, number: part), task: task, priority: priority))
+        units.append(QueuedUnit(id: UnitID(video: video, number: part), task: task, priority: priority))
         start = end
     }
     let sound = UnitTask(
         kind: .audio, part: 0, segments: 0..<count, startSec: 0, endSec: start, isLast: true, rungs: [.audio])
-    units.append(WorkUnit(id: UnitID(video: video, number: count), task: sound, priority: JobPlan.Priority.audio))
+    units.append(QueuedUnit(id: UnitID(video: video, number: count), task: sound, priority: JobPlan.Priority.audio))
     return (Job(video: video, createdAt: epoch), units)
 }
 
@@ -62,7 +62,7 @@ final class Desk {
     private(set) var board: JobBoard<ArrayRows>
     let policy = JobPolicy()
 
-    init(_ jobs: (Job, [WorkUnit])...) {
+    init(_ jobs: (Job, [QueuedUnit])...) {
         var rows = ArrayRows()
         for (job, units) in jobs { rows.enter(job, units) }
         board = JobBoard(rows, policy)

@@ -63,9 +63,9 @@ package struct NewJob: Hashable, Sendable {
 package struct JobContents: Hashable, Sendable {
     package let job: Job
     /// In order of number.
-    package let units: [WorkUnit]
+    package let units: [QueuedUnit]
 
-    package init(job: Job, units: [WorkUnit]) {
+    package init(job: Job, units: [QueuedUnit]) {
         self.job = job
         self.units = units
     }

@@ -43,19 +43,19 @@ struct JobTable: JobRows {
             ])
     }
 
-    func unit(_ id: UnitID) throws(CatalogError) -> WorkUnit? {
+    func unit(_ id: UnitID) throws(CatalogError) -> QueuedUnit? {
         try units(
             "FROM units u JOIN videos v ON v.key = u.video_key WHERE v.id = ? AND u.number = ?",
             [SQLValue(id.video), SQLValue(id.number)]
         ).first
     }
 
-    func units(of video: VideoID) throws(CatalogError) -> [WorkUnit] {
+    func units(of video: VideoID) throws(CatalogError) -> [QueuedUnit] {
         try units(
             "FROM units u JOIN videos v ON v.key = u.video_key WHERE v.id = ? ORDER BY u.number", [SQLValue(video)])
     }
 
-    func save(_ unit: WorkUnit) throws(CatalogError) {
+    func save(_ unit: QueuedUnit) throws(CatalogError) {
         guard let key = try key(of: unit.id) else { return }
         let (state, winner) = Self.columns(of: unit.state)
         try connection.run(
@@ -80,7 +80,7 @@ struct JobTable: JobRows {
         }
     }
 
-    func waitingUnits(limit: Int) throws(CatalogError) -> [WorkUnit] {
+    func waitingUnits(limit: Int) throws(CatalogError) -> [QueuedUnit] {
         try units(
             """
             FROM units u JOIN jobs j ON j.video_key = u.video_key JOIN videos v ON v.key = u.video_key
@@ -89,7 +89,7 @@ struct JobTable: JobRows {
             """, [SQLValue(limit)])
     }
 
-    func singlyLeasedUnits(limit: Int) throws(CatalogError) -> [WorkUnit] {
+    func singlyLeasedUnits(limit: Int) throws(CatalogError) -> [QueuedUnit] {
         try units(
             """
             FROM leases l JOIN units u ON u.key = l.unit_key JOIN videos v ON v.key = u.video_key
@@ -97,7 +97,7 @@ struct JobTable: JobRows {
             """, [SQLValue(limit)])
     }
 
-    func staleUnits(past: Timestamp, now: Timestamp) throws(CatalogError) -> [WorkUnit] {
+    func staleUnits(past: Timestamp, now: Timestamp) throws(CatalogError) -> [QueuedUnit] {
         try units(
             """
             FROM units u JOIN videos v ON v.key = u.video_key
@@ -105,7 +105,7 @@ struct JobTable: JobRows {
             """, [SQLValue(past.nanoseconds), SQLValue(now.nanoseconds)])
     }
 
-    func units(leasedTo follower: FollowerID) throws(CatalogError) -> [WorkUnit] {
+    func units(leasedTo follower: FollowerID) throws(CatalogError) -> [QueuedUnit] {
         try units(
             """
             FROM units u JOIN videos v ON v.key = u.video_key
@@ -113,7 +113,7 @@ struct JobTable: JobRows {
             """, [SQLValue(follower)])
     }
 
-    func discard(_ token: FencingToken, of unit: WorkUnit) throws(CatalogError) {
+    func discard(_ token: FencingToken, of unit: QueuedUnit) throws(CatalogError) {
         for rung in unit.task.rungs {
             guard let stream = unit.task.stream(of: rung, token) else { continue }
             try discard(stream, of: unit.id.video)
@@ -148,11 +148,11 @@ extension JobTable {
         u.state, u.winner, u.attempts, u.last_token, u.avoided, u.last_error, u.lease_count, u.is_last
         """
 
-    private func units(_ source: String, _ values: [SQLValue]) throws(CatalogError) -> [WorkUnit] {
+    private func units(_ source: String, _ values: [SQLValue]) throws(CatalogError) -> [QueuedUnit] {
         let found = try connection.rows("SELECT \(Self.columns) \(source)", values) { (row) throws(CatalogError) in
             (key: row.integer(0), leaseCount: row.int(17), unit: try Self.unit(row))
         }
-        var result: [WorkUnit] = []
+        var result: [QueuedUnit] = []
         for one in found {
             var unit = one.unit
             if one.leaseCount > 0 { unit.leases = try leases(of: one.key) }
@@ -161,7 +161,7 @@ extension JobTable {
         return result
     }
 
-    private static func unit(_ row: Row) throws(CatalogError) -> WorkUnit {
+    private static func unit(_ row: Row) throws(CatalogError) -> QueuedUnit {
         let rungs = row.text(9).split(separator: " ").compactMap { RungLabel(String($0)) }
         let task = UnitTask(
             kind: try row.decode(3, UnitTask.Kind.init(rawValue:)), part: row.int(4),
@@ -169,7 +169,7 @@ extension JobTable {
             isLast: row.int(18) != 0,
             rungs: rungs
         )
-        return WorkUnit(
+        return QueuedUnit(
             id: UnitID(video: try row.decode(1) { VideoID($0) }, number: row.int(2)), task: task, priority: row.int(10),
             state: try row.decode(11) { Self.state($0, winner: row.int(12)) }, attempts: row.int(13),
             lastToken: FencingToken(row.int(14)), avoided: try decode([Avoidance].self, row.text(15)),
@@ -195,7 +195,7 @@ extension JobTable {
         ) { $0.integer(0) }
     }
 
-    private static func state(_ text: String, winner: Int) -> WorkUnit.State? {
+    private static func state(_ text: String, winner: Int) -> QueuedUnit.State? {
         switch text {
         case "open": .open
         case "done": .done(FencingToken(winner))
@@ -204,7 +204,7 @@ extension JobTable {
         }
     }
 
-    private static func columns(of state: WorkUnit.State) -> (state: String, winner: SQLValue) {
+    private static func columns(of state: QueuedUnit.State) -> (state: String, winner: SQLValue) {
         switch state {
         case .open: ("open", .null)
         case .done(let token): ("done", SQLValue(token.number))

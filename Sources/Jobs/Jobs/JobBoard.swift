@@ -141,13 +141,13 @@ package struct JobBoard<Rows: JobRows> {
 // What the calls have in common.
 extension JobBoard {
     /// The unit as it is now, after what has expired.
-    private mutating func current(_ id: UnitID, now: Timestamp) throws(Rows.Failure) -> WorkUnit? {
+    private mutating func current(_ id: UnitID, now: Timestamp) throws(Rows.Failure) -> QueuedUnit? {
         guard var unit = try rows.unit(id) else { return nil }
         if unit.isRunning { try expire(&unit, now: now) }
         return unit
     }
 
-    private mutating func expire(_ unit: inout WorkUnit, now: Timestamp) throws(Rows.Failure) {
+    private mutating func expire(_ unit: inout QueuedUnit, now: Timestamp) throws(Rows.Failure) {
         let before = unit
         let ended = unit.expire(now: now, policy)
         guard unit != before else { return }
@@ -157,7 +157,7 @@ extension JobBoard {
     }
 
     private mutating func refuse(
-        _ unit: inout WorkUnit, _ token: FencingToken, _ reason: String, now: Timestamp
+        _ unit: inout QueuedUnit, _ token: FencingToken, _ reason: String, now: Timestamp
     ) throws(Rows.Failure) {
         let ended = unit.fail(token, reason, now: now, policy)
         try rows.save(unit)
@@ -165,12 +165,12 @@ extension JobBoard {
         try noteEnd(of: unit, now: now)
     }
 
-    private mutating func end(_ leases: [Lease], of unit: WorkUnit) throws(Rows.Failure) {
+    private mutating func end(_ leases: [Lease], of unit: QueuedUnit) throws(Rows.Failure) {
         for lease in leases { try rows.discard(lease.token, of: unit) }
     }
 
     /// The job is finished with its last unit.
-    private mutating func noteEnd(of unit: WorkUnit, now: Timestamp) throws(Rows.Failure) {
+    private mutating func noteEnd(of unit: QueuedUnit, now: Timestamp) throws(Rows.Failure) {
         guard unit.state != .open, var job = try rows.job(of: unit.id.video), job.finishedAt == nil,
             try rows.units(of: unit.id.video).allSatisfy({ $0.state != .open })
         else { return }
@@ -178,7 +178,7 @@ extension JobBoard {
         try rows.save(job)
     }
 
-    private mutating func reason(_ unit: WorkUnit) throws(Rows.Failure) -> String {
+    private mutating func reason(_ unit: QueuedUnit) throws(Rows.Failure) -> String {
         switch unit.state {
         case .done: return "another attempt was accepted"
         case .failed: return unit.lastError ?? "the unit was given up"
@@ -190,7 +190,7 @@ extension JobBoard {
 
     /// What waits, the most urgent first; else a unit that takes much longer than it should, so that the first of the
     /// two to end it counts.
-    private mutating func choose(for follower: FollowerID, now: Timestamp) throws(Rows.Failure) -> WorkUnit? {
+    private mutating func choose(for follower: FollowerID, now: Timestamp) throws(Rows.Failure) -> QueuedUnit? {
         let waiting = try rows.waitingUnits(limit: policy.candidatesMax)
         if let unit = waiting.first(where: { !$0.isAvoided(by: follower, now: now, policy) }) { return unit }
         for unit in try rows.singlyLeasedUnits(limit: policy.candidatesMax) {
@@ -204,7 +204,7 @@ extension JobBoard {
     }
 
     private mutating func isStraggler(
-        _ lease: Lease, of unit: WorkUnit, now: Timestamp
+        _ lease: Lease, of unit: QueuedUnit, now: Timestamp
     ) throws(Rows.Failure) -> Bool {
         let age = now.seconds(since: lease.grantedAt)
         guard age >= policy.stragglerSecMin else { return false }

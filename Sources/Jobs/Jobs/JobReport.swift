@@ -20,11 +20,11 @@ package struct JobReport: Sendable {
     }
 
     package let job: Job
-    package let units: [WorkUnit]
+    package let units: [QueuedUnit]
     package let overall: Status
 
     /// - Parameter units: all of the job's, in order of number; leases that have expired are not counted.
-    package init(_ job: Job, _ units: [WorkUnit], now: Timestamp, _ policy: JobPolicy) {
+    package init(_ job: Job, _ units: [QueuedUnit], now: Timestamp, _ policy: JobPolicy) {
         let present = units.map { unit in
             var unit = unit
             _ = unit.expire(now: now, policy)
@@ -64,7 +64,7 @@ package struct JobReport: Sendable {
         return lines
     }
 
-    private func sentence(_ unit: WorkUnit, now: Timestamp, _ policy: JobPolicy) -> String {
+    private func sentence(_ unit: QueuedUnit, now: Timestamp, _ policy: JobPolicy) -> String {
         let name = "Unit \(unit.id.number) (\(unit.task.rungs.map(\.description).joined(separator: ", ")))"
         if unit.state == .failed {
             return "\(name) has failed after \(unit.attempts) attempts: \(unit.lastError ?? "no reason is known")."
@@ -82,7 +82,7 @@ package struct JobReport: Sendable {
         return "\(name) waits for a follower that asks for work\(history)."
     }
 
-    private static func status(of units: [WorkUnit], _ job: Job) -> Status {
+    private static func status(of units: [QueuedUnit], _ job: Job) -> Status {
         if units.allSatisfy(\.isDone) { return .ok }
         if units.contains(where: \.isRunning) { return .running }
         if units.contains(where: { $0.state == .open }) { return job.isStopped ? .stopped : .queued }
@@ -90,7 +90,7 @@ package struct JobReport: Sendable {
     }
 }
 
-extension WorkUnit {
+extension QueuedUnit {
     package var isDone: Bool {
         if case .done = state { true } else { false }
     }

@@ -8,19 +8,19 @@ package protocol JobRows {
     mutating func job(of video: VideoID) throws(Failure) -> Job?
     mutating func save(_ job: Job) throws(Failure)
 
-    mutating func unit(_ id: UnitID) throws(Failure) -> WorkUnit?
+    mutating func unit(_ id: UnitID) throws(Failure) -> QueuedUnit?
     /// In order of number.
-    mutating func units(of video: VideoID) throws(Failure) -> [WorkUnit]
-    mutating func save(_ unit: WorkUnit) throws(Failure)
+    mutating func units(of video: VideoID) throws(Failure) -> [QueuedUnit]
+    mutating func save(_ unit: QueuedUnit) throws(Failure)
 
     /// Open units without a lease, of jobs that are not stopped, in order of priority and then as they were entered.
-    mutating func waitingUnits(limit: Int) throws(Failure) -> [WorkUnit]
+    mutating func waitingUnits(limit: Int) throws(Failure) -> [QueuedUnit]
     /// Units with exactly one lease, of jobs that are not stopped; the oldest leases first.
-    mutating func singlyLeasedUnits(limit: Int) throws(Failure) -> [WorkUnit]
+    mutating func singlyLeasedUnits(limit: Int) throws(Failure) -> [QueuedUnit]
     /// Units with a lease that was last renewed at `past` or earlier, or later than `now`.
-    mutating func staleUnits(past: Timestamp, now: Timestamp) throws(Failure) -> [WorkUnit]
-    mutating func units(leasedTo follower: FollowerID) throws(Failure) -> [WorkUnit]
+    mutating func staleUnits(past: Timestamp, now: Timestamp) throws(Failure) -> [QueuedUnit]
+    mutating func units(leasedTo follower: FollowerID) throws(Failure) -> [QueuedUnit]
 
     /// Notes that nothing of the attempt is ever needed: what it has stored can go.
-    mutating func discard(_ token: FencingToken, of unit: WorkUnit) throws(Failure)
+    mutating func discard(_ token: FencingToken, of unit: QueuedUnit) throws(Failure)
 }

@@ -1,9 +1,9 @@
 /// A unit that a follower was given.
 package struct UnitGrant: Sendable, Hashable {
-    package let unit: WorkUnit
+    package let unit: QueuedUnit
     package let token: FencingToken
 
-    package init(unit: WorkUnit, token: FencingToken) {
+    package init(unit: QueuedUnit, token: FencingToken) {
         self.unit = unit
         self.token = token
     }
@@ -19,7 +19,7 @@ package enum LeaseVerdict: Hashable, Sendable {
 /// What a follower is told of its result.
 package enum ResultVerdict: Hashable, Sendable {
     /// It counts. The caller publishes it in the same transaction.
-    case accepted(WorkUnit)
+    case accepted(QueuedUnit)
     /// It counted before: the answer to that was lost.
     case repeated
     /// It is not what was asked for. The unit is given to another follower.

@@ -126,7 +126,7 @@ extension UnitRun {
             try await sound.verify(SegmentCheck.Expectation(), tools: configuration.tools)
             return [sound]
         }
-        let work = Media.WorkUnit(
+        let work = WorkUnit(
             part: grant.part, startSeconds: Int(grant.startSec.rounded()),
             endSeconds: grant.isLast ? nil : Int(grant.endSec.rounded()), labels: ladderRungs.map(\.label),
             sourceSegmentFirst: grant.sourceSegmentFirst, sourceSegmentEnd: grant.sourceSegmentEnd)

@@ -333,7 +333,7 @@ package struct JobMessage: Codable, Sendable {
 }
 
 extension JobMessage.Unit {
-    fileprivate init(_ unit: WorkUnit) {
+    fileprivate init(_ unit: QueuedUnit) {
         self.init(
             unit: unit.id.number, part: unit.task.part, startSec: unit.task.startSec, endSec: unit.task.endSec,
             rungs: unit.task.rungs, state: Self.word(for: unit), attempts: unit.attempts, error: unit.lastError,
@@ -344,7 +344,7 @@ extension JobMessage.Unit {
             })
     }
 
-    private static func word(for unit: WorkUnit) -> String {
+    private static func word(for unit: QueuedUnit) -> String {
         switch unit.state {
         case .done: "done"
         case .failed: "failed"

@@ -1,7 +1,7 @@
 import Base
 
-// How a unit's leases come and go. Each call keeps the invariants of ``WorkUnit``.
-extension WorkUnit {
+// How a unit's leases come and go. Each call keeps the invariants of ``QueuedUnit``.
+extension QueuedUnit {
     /// Followers that are remembered as having failed the unit.
     private static let avoidedMax = 8
 

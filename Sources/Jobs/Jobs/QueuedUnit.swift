@@ -115,7 +115,7 @@ package struct Avoidance: Hashable, Sendable, Codable {
 /// - Tokens only grow: `lastToken` is that of the newest lease there ever was.
 /// - A unit that is `done` or `failed` has no lease; one that is `open` and has none is waiting, and anybody may have it.
 /// - `done` is final, and names the one attempt whose result counts.
-package struct WorkUnit: Hashable, Sendable {
+package struct QueuedUnit: Hashable, Sendable {
     package enum State: Hashable, Sendable {
         /// Waiting, or under way where there is a lease. Can become `done` or `failed`.
         case open
