@@ -19,10 +19,12 @@ from .measure import Comparison, Scale  # noqa: E402
 from .nginx import Nginx  # noqa: E402
 from .reads import Reads  # noqa: E402
 from .report import keep, table  # noqa: E402
+from .upkeep import Upkeep  # noqa: E402
 
 LADDER = ["ladder", "ladder-likeness", "ladder-size"]
 CASES = [
-    "chunk", "single", "small", "ping", "manifest", "put", "late-put", "upload", "commit", "commit5", *LADDER, "fleet"]
+    "chunk", "bound", "single", "small", "ping", "manifest", "scrubbing", "compacting", "put", "late-put", "upload", "commit",
+    "commit5", *LADDER, "fleet"]
 
 
 def main() -> int:
@@ -52,11 +54,13 @@ def main() -> int:
 def run(names: list[str], scale: Scale, folder: Path) -> list[Comparison]:
     cluster, nginx = Cluster(LOG_LEVEL="warning"), Nginx(folder)
     reads = Reads(cluster, nginx, scale)
+    upkeep = Upkeep(folder, scale)
     commits = Commits(folder, scale)
     ladder = Ladder(folder, scale)
     cases: dict[str, Callable[[], Comparison]] = {
-        "chunk": reads.chunk, "single": reads.single, "small": reads.small_chunk, "ping": reads.ping,
+        "chunk": reads.chunk, "bound": lambda: reads.bound(folder), "single": reads.single, "small": reads.small_chunk, "ping": reads.ping,
         "manifest": reads.manifest,
+        "scrubbing": upkeep.scrubbing, "compacting": upkeep.compacting,
         "put": lambda: writes.put(cluster, folder, scale),
         "late-put": lambda: writes.late_put(folder, scale),
         "upload": lambda: writes.upload(cluster, folder, scale),

@@ -20,6 +20,8 @@ class Scale:
     # How many chunks a node has that counts as full, and one that counts as new.
     many_chunks: int
     few_chunks: int
+    # How many chunks of 2 MiB a node has that scrubs or compacts: more work than is done during the load.
+    upkeep_chunks: int
     # Playing time and height of the video whose ladder is made.
     ladder_video_seconds: int
     ladder_video_height: int
@@ -28,7 +30,7 @@ class Scale:
     def full() -> "Scale":
         return Scale(
             rounds=5, load_seconds=4, write_chunks=800, upload_video_seconds=60, manifest_video_seconds=1000,
-            many_chunks=1_000_000, few_chunks=1000,
+            many_chunks=1_000_000, few_chunks=1000, upkeep_chunks=384,
             ladder_video_seconds=60, ladder_video_height=1080)
 
     @staticmethod
@@ -36,7 +38,7 @@ class Scale:
         """As small as can be: shows that everything still runs, and nothing else."""
         return Scale(
             rounds=1, load_seconds=1, write_chunks=16, upload_video_seconds=2, manifest_video_seconds=30,
-            many_chunks=500, few_chunks=50, ladder_video_seconds=1, ladder_video_height=360)
+            many_chunks=500, few_chunks=50, upkeep_chunks=80, ladder_video_seconds=1, ladder_video_height=360)
 
 
 @dataclass(frozen=True)

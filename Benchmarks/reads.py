@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import dataclass
+from pathlib import Path
 
 import requests
 
@@ -11,6 +12,7 @@ from Harness.videos import Clip, sample
 from .load import CONNECTIONS, read_load
 from .measure import Comparison, Sample, Scale, compare
 from .nginx import Nginx
+from .send_loop import SendLoop
 
 CHUNK_BYTES = 2 * 1024 * 1024
 SMALL_BYTES = 2048
@@ -29,6 +31,16 @@ class Reads:
     def chunk(self) -> Comparison:
         ours, theirs = self._chunks("bench")
         return self._compare("GET a 2 MiB chunk", "nginx, sendfile", "≥ 1.7", ours, theirs)
+
+    def bound(self, folder: Path) -> Comparison:
+        """What a server could reach that had nothing to do but to send."""
+        theirs = [
+            self.nginx.add(f"bound-{index}", random.Random(index).randbytes(CHUNK_BYTES)) for index in range(CHUNK_COUNT)]
+        with SendLoop(folder, CHUNK_COUNT, CHUNK_BYTES) as loop:
+            return compare(
+                "GET 2 MiB from a loop in C that only sends memory", "nginx, sendfile", "requests/s", "the bound",
+                self.scale.rounds, lambda: self._load(loop.urls, [loop.pid]),
+                lambda: self._load(theirs, self.nginx.workers()))
 
     def single(self) -> Comparison:
         ours, theirs = self._chunks("single")
