@@ -1,5 +1,6 @@
 import Base
 import ChunkPaxos
+import HTTPTypes
 
 /// `uploading` can become `active` (published) or `failed`; any can become `deleted`, which is final.
 package enum VideoStatus: String, Codable, Sendable, CaseIterable {
@@ -364,5 +365,16 @@ package struct VideoLayout: Codable, Sendable {
 
     package func chunks(of stream: ChunkStream) -> [ManifestChunk] {
         streams.first { $0.stream == stream }?.chunks ?? []
+    }
+}
+
+/// A layout, and what names this state of it.
+package struct TaggedLayout: Sendable {
+    package let layout: VideoLayout
+    package let tag: EntityTag
+
+    package init(layout: VideoLayout, tag: EntityTag) {
+        self.layout = layout
+        self.tag = tag
     }
 }
