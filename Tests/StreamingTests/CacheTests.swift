@@ -60,7 +60,8 @@ import Testing
 
         func cache() -> CoalescingCache<Int, String> {
             CoalescingCache(
-                costMax: 10, lifetime: .seconds(4), grace: .seconds(60), clock: { self.time.now }, cost: { _ in 1 },
+                costMax: 10, lifetime: { _ in .seconds(4) }, grace: .seconds(60), clock: { self.time.now },
+                cost: { _ in 1 },
                 load: { _, _ in
                     self.loads.withLock { $0 += 1 }
                     return try self.source.withLock { $0 }.get()

@@ -309,11 +309,14 @@ package struct PublishRequest: Codable, Sendable {
     package let renditions: [RenditionMessage]
     /// What followers have made; only in the journal, never in a request.
     package let ladder: [LadderRenditionMessage]?
+    /// The original is not stored yet: the video can be played, and is published again when it is.
+    package let originalFollows: Bool?
 
     package init(
         durationSec: Double, original: OriginalMessage, renditions: [RenditionMessage],
-        ladder: [LadderRenditionMessage]? = nil
+        ladder: [LadderRenditionMessage]? = nil, originalFollows: Bool? = nil
     ) {
+        self.originalFollows = originalFollows
         self.durationSec = durationSec
         self.original = original
         self.renditions = renditions
@@ -361,6 +364,12 @@ package struct VideoLayout: Codable, Sendable {
         self.renditions = renditions
         self.ladder = ladder
         self.streams = streams
+    }
+
+    /// Whether all of the uploaded file is stored: a long video can be played before that.
+    package var isOriginalStored: Bool {
+        guard let original else { return false }
+        return chunks(of: .original).reduce(0) { $0 &+ $1.sizeBytes } >= original.sizeBytes
     }
 
     package func chunks(of stream: ChunkStream) -> [ManifestChunk] {

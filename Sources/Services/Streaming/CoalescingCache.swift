@@ -23,7 +23,7 @@ final class CoalescingCache<Key: Hashable & Sendable, Value: Sendable>: Sendable
     }
 
     /// How long a value counts as fresh.
-    private let lifetime: Duration
+    private let lifetime: @Sendable (Value) -> Duration
     /// How long after its lifetime a value may still be used while loading anew fails because something is down.
     private let grace: Duration
     private let cost: @Sendable (Value) -> Int
@@ -32,7 +32,8 @@ final class CoalescingCache<Key: Hashable & Sendable, Value: Sendable>: Sendable
     private let state: Locked<State>
 
     init(
-        costMax: Int, lifetime: Duration, grace: Duration, clock: @escaping @Sendable () -> Instant = { .now },
+        costMax: Int, lifetime: @escaping @Sendable (Value) -> Duration, grace: Duration,
+        clock: @escaping @Sendable () -> Instant = { .now },
         cost: @escaping @Sendable (Value) -> Int, load: @escaping Load
     ) {
         self.lifetime = lifetime
@@ -48,8 +49,9 @@ final class CoalescingCache<Key: Hashable & Sendable, Value: Sendable>: Sendable
     func fresh(_ key: Key) -> Value? {
         let now = clock()
         return state.withLock { state in
-            guard let kept = state.store.value(for: key), now < kept.triedAt + lifetime else { return nil }
-            if now >= kept.triedAt + lifetime / 2, state.loads[key] == nil { begin(key, kept, &state) }
+            guard let kept = state.store.value(for: key), isFresh(kept, at: now) else { return nil }
+            let isOld = now >= kept.triedAt + lifetime(kept.value) / 2
+            if isOld, state.loads[key] == nil { begin(key, kept, &state) }
             return kept.value
         }
     }
@@ -59,7 +61,7 @@ final class CoalescingCache<Key: Hashable & Sendable, Value: Sendable>: Sendable
         let now = clock()
         let (value, task) = state.withLock { state -> (Value?, Task<Value, any Error>?) in
             let kept = state.store.value(for: key)
-            if let kept, now < kept.triedAt + lifetime { return (kept.value, nil) }
+            if let kept, isFresh(kept, at: now) { return (kept.value, nil) }
             return (nil, state.loads[key] ?? begin(key, kept, &state))
         }
         if let value { return value }
@@ -100,7 +102,10 @@ final class CoalescingCache<Key: Hashable & Sendable, Value: Sendable>: Sendable
         }
     }
 
+    private func isFresh(_ kept: Kept, at now: Instant) -> Bool { now < kept.triedAt + lifetime(kept.value) }
+
     private func isUsable(_ kept: Kept, despite error: any Error) -> Bool {
-        (error as? any PresentableError)?.category == .unavailable && clock() < kept.loadedAt + lifetime + grace
+        (error as? any PresentableError)?.category == .unavailable
+            && clock() < kept.loadedAt + lifetime(kept.value) + grace
     }
 }

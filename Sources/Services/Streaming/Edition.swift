@@ -25,6 +25,9 @@ final class Edition: Sendable {
         tag = told.tag
     }
 
+    /// Whether more is to come: its upload is under way, or its ladder is.
+    var isGrowing: Bool { layout.video.status == .uploading || layout.ladder.contains { !$0.isComplete } }
+
     /// What keeping it costs, in chunks at some 400 bytes each.
     var cost: Int { layout.streams.reduce(1) { $0 + $1.chunks.count } }
 

@@ -13,6 +13,8 @@ package final class StreamingOrigin: Sendable {
     /// grow, it can be deleted, and its chunks can move.
     package static let layoutChunksMax = 100_000
     package static let layoutLifetime: Duration = .seconds(2)
+    /// The same of a video of which more comes every moment: somebody may wait for it.
+    package static let growingLayoutLifetime: Duration = .milliseconds(500)
     /// How much longer they serve while the metadata service is down.
     package static let layoutGrace: Duration = .seconds(300)
     /// A larger asset is streamed instead of kept.
@@ -38,7 +40,9 @@ package final class StreamingOrigin: Sendable {
         memory = AnswerMemory(bytesMax: max(2 * cacheBytes, Self.memoryBytesMin))
         answers = AnswerCache(bytesMax: cacheBytes)
         editions = CoalescingCache(
-            costMax: Self.layoutChunksMax, lifetime: Self.layoutLifetime, grace: Self.layoutGrace, clock: clock,
+            costMax: Self.layoutChunksMax,
+            lifetime: { $0.isGrowing ? Self.growingLayoutLifetime : Self.layoutLifetime }, grace: Self.layoutGrace,
+            clock: clock,
             cost: { $0.cost }, load: { try await Edition.current($0, after: $1, from: layouts) })
     }
 
@@ -76,6 +80,10 @@ package final class StreamingOrigin: Sendable {
         let layout = try await playableEdition(request).layout
         guard let original = layout.original else {
             throw Failure(.notFound, "the original of video \(layout.video.videoId) is not kept")
+        }
+        guard layout.isOriginalStored else {
+            throw Failure(
+                .conflict, "the original of video \(layout.video.videoId) is still being stored; try again in a moment")
         }
         let part = try StreamPart(of: layout.chunks(of: .original), offset: 0, size: original.sizeBytes)
         let headers: HTTPHeaders = [
