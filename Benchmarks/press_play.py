@@ -119,5 +119,5 @@ def until_served(url: str) -> float:
         while session.get(url, timeout=30).status_code != 200:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{url} was not there after {SECONDS_MAX} s")
-            time.sleep(0.02)
+            time.sleep(0.05)
     return time.perf_counter()
