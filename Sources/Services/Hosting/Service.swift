@@ -6,6 +6,8 @@ package protocol Service: Sendable {
     /// Such as `storage-node`; `GET /health` says it, and logs carry it.
     var name: String { get }
     var metrics: Metrics { get }
+    /// Under which name errors say their `detail` a second time; nil where its clients read `detail`.
+    var errorKey: String? { get }
     /// Adds the role's routes. `/health`, `/metrics`, `/docs` and `/openapi.json` are added by the host.
     func addRoutes(to router: inout Router)
     func health() async -> HealthReport
@@ -16,6 +18,7 @@ package protocol Service: Sendable {
 }
 
 extension Service {
+    package var errorKey: String? { nil }
     package func start(url: String) async throws {}
     package func stop() async {}
 }

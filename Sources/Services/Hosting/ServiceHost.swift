@@ -19,6 +19,8 @@ package final class ServiceHost: Sendable {
         var router = Router()
         service.addRoutes(to: &router)
         StandardRoutes.add(to: &router, service: service)
+        var configuration = configuration
+        configuration.errorKey = service.errorKey
         server = try HTTPServer(
             configuration: configuration, router: router, metrics: service.metrics, log: Logger(service.name))
         url = Self.url(host: configuration.host, port: server.port)
