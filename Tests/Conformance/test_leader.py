@@ -11,6 +11,7 @@ import pytest
 import requests
 
 from Harness import videos
+from Harness.cluster import Cluster
 from Harness.conversion import SECONDS, TIMEOUT, Studio, sign
 from Harness.daemon import BINARY, environment, wait_for
 
@@ -315,6 +316,16 @@ def test_events_and_webhooks(studio, clip):
         server.shutdown()
 
 
+def test_listeners_do_not_hold_up_the_end(studio):
+    """Who listens to the events hears their end when the leader stops, which waits for nobody."""
+    studio = studio(followers=1, HTTP_DRAIN_SECONDS=600)
+    with requests.get(f"{studio.leader}/api/events", stream=True, timeout=TIMEOUT) as events:
+        lines = events.iter_lines(decode_unicode=True)
+        assert next(lines) == "event: job:status-counts"
+        assert studio.processes["leader"].stop() == 0
+        assert list(lines)[-1] == ""
+
+
 def test_command_line(studio, clip):
     """`vstack convert` waits for several files and says where they are; one that fails ends it with 1."""
     studio = studio()
@@ -333,3 +344,21 @@ def test_command_line(studio, clip):
     missing = convert("none.mp4")
     assert missing.returncode == 1 and "none.mp4" in missing.stderr
     assert convert("a.mp4", "--container", "mp9").returncode == 64
+
+
+def test_everything_on_one_machine(clip):
+    """`vstack up` has a leader too, whose followers also encode videos, and a media folder among its data."""
+    cluster = Cluster(followers=1)
+    try:
+        cluster.start()
+        (cluster.media / "a.mp4").write_bytes(clip.read_bytes())
+        video = cluster.store(clip)
+        done = cluster.command("convert", "a.mp4", "--container", "mkv", "--preset", "ultrafast", seconds=SECONDS)
+        assert (done.returncode, done.stdout) == (0, "a.mkv\n"), done.stderr
+        assert videos.packet_count(cluster.media / "a.mkv") == videos.packet_count(clip)
+        wait_for("the ladder", SECONDS, lambda: requests.get(
+            f"{cluster.transcode}/transcode/status/{video}", timeout=TIMEOUT).json()["overall"] == "ok")
+        cluster.stop()
+    finally:
+        cluster.process.kill()
+        cluster.remove()

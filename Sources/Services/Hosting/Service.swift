@@ -13,6 +13,8 @@ package protocol Service: Sendable {
     func health() async -> HealthReport
     /// Begins what the role does in the background, once its port is open at `url`.
     func start(url: String) async throws
+    /// Ends answers that would go on by themselves, such as streams of events, before the port waits for those under way.
+    func endStreams()
     /// Finishes what is under way and flushes. Called once, after the port has stopped taking requests.
     func stop() async
 }
@@ -20,6 +22,7 @@ package protocol Service: Sendable {
 extension Service {
     package var errorKey: String? { nil }
     package func start(url: String) async throws {}
+    package func endStreams() {}
     package func stop() async {}
 }
 

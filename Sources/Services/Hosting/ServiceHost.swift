@@ -41,6 +41,7 @@ package final class ServiceHost: Sendable {
 
     /// Takes no more requests, finishes those under way, then ends the role.
     package func stop() async {
+        service.endStreams()
         // Waiting for requests under way blocks, so it has a thread of its own.
         await withCheckedContinuation { continuation in
             Thread.detachNewThread { [server] in

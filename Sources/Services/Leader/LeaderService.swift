@@ -62,10 +62,9 @@ package final class LeaderService: Service {
         fleet.start(url: url)
     }
 
-    package func stop() async {
-        hub.end()
-        await fleet.stop()
-    }
+    package func endStreams() { hub.end() }
+
+    package func stop() async { await fleet.stop() }
 
     package func addRoutes(to router: inout Router) {
         router.add(.get, "/", "") { _ in .respond(Response(HTTPStatus(302), headers: ["Location": "/docs"])) }
