@@ -21,7 +21,7 @@ PYTEST := $(PYTHON) -m pytest -c Tests/pytest.ini -n 2 --dist loadfile
 UNIT := swift test --disable-xctest
 # All tests of a run share as many threads as there are cores, so those that compute and those that wait for ffmpeg run
 # apart from those with real sockets, whose time limits are real too.
-UNIT_CORES := ^(Base|Fuzz|Jobs|Digests|ChunkPaxos|ConsensusSimulator|Placement|ChunkStore|StoreSimulator|Catalog|VStack)Tests
+UNIT_CORES := ^(Base|Conversions|Fuzz|Jobs|Digests|ChunkPaxos|ConsensusSimulator|Placement|ChunkStore|StoreSimulator|Catalog|VStack)Tests
 UNIT_MEDIA := ^(Processes|Media|Uploader)Tests
 # What crashes a decoder is kept in its corpus, which the unit tests run over.
 FUZZ_CORPUS := Tests/FuzzTests/Corpus
@@ -59,7 +59,7 @@ integration: build-debug ## Run the tests of the whole system, with real process
 browser: build-debug ## Run the tests in Chromium.
 	@$(MAKE) pytest-run LOG=browser PATHS=Tests/Browser
 
-soak: build-debug ## Run the long tests: a 5 GB upload in bounded memory, rivals under kill -9.
+soak: build-debug ## Run the long tests: a 5 GB upload in bounded memory, rivals and a fleet under kill -9.
 	@$(MAKE) pytest-run LOG=soak PATHS="Tests/Integration -m soak"
 
 sim: build ## Try to refute consensus, placement and the store's durability, at length.

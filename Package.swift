@@ -12,6 +12,9 @@ func library(_ name: String, pkgConfig: String, apt: String) -> Target {
     .systemLibrary(name: name, path: "Sources/C/\(name)", pkgConfig: pkgConfig, providers: [.apt([apt])])
 }
 
+/// C of our own.
+func library(_ name: String) -> Target { .target(name: name, path: "Sources/C/\(name)") }
+
 /// A module of ours. `folder` is its place below `Sources`.
 func module(
     _ name: String, in folder: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = [],
@@ -52,8 +55,8 @@ let package = Package(
         library("CSQLite", pkgConfig: "sqlite3", apt: "libsqlite3-dev"),  // CatalogSQLite
         library("CISAL", pkgConfig: "libisal", apt: "libisal-dev"),  // Digests
         library("COpenSSL", pkgConfig: "openssl", apt: "libssl-dev"),  // Digests
-        .target(name: "CPlatform", path: "Sources/C/CPlatform"),  // Base, Digests, Processes, HTTPServer, ChunkStore
-        .target(name: "CWebAssets", path: "Sources/C/CWebAssets"),  // WebAssets
+        library("CPlatform"),  // Base, Digests, Processes, HTTPServer, ChunkStore, ConversionAPI
+        library("CWebAssets"),  // WebAssets
 
         // Foundations
         module("Base", in: "Base/Base", ["CPlatform"]),
@@ -71,6 +74,7 @@ let package = Package(
         module("Placement", in: "Consensus/Placement", ["Base", "Digests", "ChunkPaxos"]),
         module("ChunkStore", in: "Storage/ChunkStore", ["Base", "Digests", "ChunkPaxos", "CPlatform"]),
         module("Jobs", in: "Jobs/Jobs", ["Base"]),
+        module("Conversions", in: "Jobs/Conversions", ["Base"]),
         module("Catalog", in: "Catalog/Catalog", ["Base", "ChunkPaxos", "Placement", "Jobs"]),
         module(
             "CatalogSQLite", in: "Catalog/CatalogSQLite",
@@ -118,6 +122,15 @@ let package = Package(
             "Transcoder", in: "Services/Transcoder",
             ["Base", "HTTPTypes", "HTTPClient", "Jobs", "Media", "MetadataAPI", "TranscoderAPI", "Hosting"]),
         module(
+            "ConversionAPI", in: "Services/ConversionAPI",
+            ["Base", "CPlatform", "TemporaryStorage", "HTTPTypes", "HTTPClient", "Media", "TranscoderAPI"]),
+        module(
+            "Leader", in: "Services/Leader",
+            [
+                "Base", "TemporaryStorage", "HTTPTypes", "HTTPClient", "Conversions", "Media", "ConversionAPI",
+                "TranscoderAPI", "Hosting",
+            ]),
+        module(
             "Library", in: "Services/Library", ["Base", "HTTPTypes", "HTTPClient", "Jobs", "MetadataAPI", "Hosting"]),
         module(
             "Admin", in: "Services/Admin",
@@ -126,7 +139,7 @@ let package = Package(
             "Follower", in: "Services/Follower",
             [
                 "Base", "Digests", "TemporaryStorage", "HTTPTypes", "HTTPClient", "Jobs", "Media", "MetadataAPI",
-                "SmartClient", "ChunkDelivery", "TranscoderAPI", "Hosting",
+                "SmartClient", "ChunkDelivery", "TranscoderAPI", "ConversionAPI", "Hosting",
             ]),
         module(
             "Streaming", in: "Services/Streaming",
@@ -154,10 +167,11 @@ let package = Package(
         .executableTarget(
             name: "vstack",
             dependencies: [
-                "Base", "Digests", "HTTPTypes", "HTTPServer", "HTTPClient", "Jobs", "MetadataAPI", "UploaderAPI",
+                "Base", "Digests", "HTTPTypes", "HTTPServer", "HTTPClient", "Jobs", "Media", "MetadataAPI",
+                "UploaderAPI",
                 "SmartClient",
                 "Hosting", "ChunkPaxos", "ChunkStore", "StorageNode", "Metadata", "Uploader", "Transcoder",
-                "TranscoderAPI", "Follower", "Library", "Admin", "Streaming", "WebSite", "ConsensusSimulator",
+                "TranscoderAPI", "Follower", "Leader", "Library", "Admin", "Streaming", "WebSite", "ConsensusSimulator",
             ],
             path: "Sources/vstack", swiftSettings: settings),
 
@@ -183,6 +197,8 @@ let package = Package(
         tests("ConsensusSimulator", ["Base", "ChunkPaxos", "Placement", "ConsensusSimulator"]),
         tests("Placement", ["Base", "Placement"]),
         tests("Jobs", ["Base", "Jobs"]),
+        tests("Conversions", ["Base", "Conversions"]),
+        tests("Leader", ["Base", "ConversionAPI"]),
         tests("TranscoderAPI", ["Base", "Digests", "MetadataAPI", "TranscoderAPI"]),
         tests("ChunkStore", ["Base", "Digests", "ChunkPaxos", "ChunkStore", "SimulatedDisk"]),
         tests("StoreSimulator", ["ChunkStore", "StoreSimulator"]),

@@ -7,6 +7,7 @@ struct Cluster: Sendable {
     let metadata: MetadataClient
     let uploaderURL: String
     let transcodeURL: String
+    let leaderURL: String
     /// nil where the uploader is not at its default port: the page is anywhere then.
     let webURL: String?
     let http: HTTPClient
@@ -47,6 +48,7 @@ struct Cluster: Sendable {
         uploaderURL = try Self.url("UPLOADER_SERVICE_URL", in: settings, default: "http://\(host):\(8084 + offset)")
         transcodeURL = try Self.url(
             "TRANSCODE_SERVICE_URL", in: settings, default: "http://\(host):\(8002 + offset)")
+        leaderURL = try Self.url("LEADER_URL", in: settings, default: "http://\(host):\(3001 + offset)")
         webURL = settings.text("UPLOADER_SERVICE_URL") == nil ? "http://\(host):\(8085 + offset)" : nil
     }
 

@@ -10,6 +10,8 @@ struct Command: Sendable {
     var operands: [String] = []
     /// Further operands that may be left out.
     var optionalOperands: [String] = []
+    /// Whether the last operand may be said any number of times.
+    var isVariadic = false
     var options: [CommandOption] = []
     /// More than one line, for `vstack help NAME`.
     var discussion = ""

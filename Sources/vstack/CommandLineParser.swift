@@ -53,7 +53,7 @@ struct CommandLineParser {
                 "\(command.operands[operands.count]) is missing: vstack \(command.name) \(command.synopsis)")
         }
         let most = command.operands.count + command.optionalOperands.count
-        if operands.count > most {
+        if operands.count > most, !command.isVariadic {
             throw UsageError("'\(operands[most])' is one too many: vstack \(command.name) \(command.synopsis)")
         }
     }
@@ -62,8 +62,9 @@ struct CommandLineParser {
 extension Command {
     /// What follows the name: operands and flags.
     var synopsis: String {
-        (operands + optionalOperands.map { "[\($0)]" } + (options.isEmpty ? [] : ["[FLAGS]"])).joined(
-            separator: " ")
+        (operands + (isVariadic ? ["…"] : []) + optionalOperands.map { "[\($0)]" }
+            + (options.isEmpty ? [] : ["[FLAGS]"])).joined(
+                separator: " ")
     }
 }
 

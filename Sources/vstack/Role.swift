@@ -4,6 +4,7 @@ import Follower
 import HTTPClient
 import HTTPServer
 import Hosting
+import Leader
 import Library
 import Metadata
 import StorageNode
@@ -21,7 +22,9 @@ struct Role: Sendable {
     let options: [CommandOption]
     let make: @Sendable (Settings, HTTPClient) throws -> any Service
 
-    static let all: [Role] = [.metadata, .storage, .uploader, .transcode, .follower, .stream, .library, .admin, .web]
+    static let all: [Role] = [
+        .metadata, .storage, .uploader, .transcode, .follower, .leader, .stream, .library, .admin, .web,
+    ]
 
     static let metadata = Role(
         name: "metadata", summary: "Metadata service: videos, chunks, nodes, consensus (8080).", defaultPort: 8080,
@@ -104,7 +107,10 @@ struct Role: Sendable {
         name: "follower", summary: "Follower: encodes for a transcoding service (3002).", defaultPort: 3002,
         options: [
             CommandOption(setting: "TRANSCODE_SERVICE_URL", "URL", "Whom to ask for work (http://localhost:8002)."),
-            CommandOption(setting: "SHARED_TOKEN", "SECRET", "The same as at the transcoding service."),
+            CommandOption(setting: "LEADER_URL", "URL", "The leader, where it is not reached as it says itself."),
+            CommandOption(
+                setting: "FRAME_SHIFT_HOME", "DIR", "Files it may convert, shared with the leader; else none."),
+            CommandOption(setting: "SHARED_TOKEN", "SECRET", "The same as at the transcoding service and the leader."),
             CommandOption(setting: "FOLLOWER_ID", "NAME", "What it is called (default the machine's name and port)."),
             CommandOption(setting: "SCRATCH_DIR", "DIR", "Where units lie while they are encoded (./data/scratch)."),
             CommandOption(setting: "CHUNK_SIZE", "BYTES", "Largest chunk made (default 2097152)."),
@@ -112,6 +118,26 @@ struct Role: Sendable {
         ]
     ) { settings, http in
         try FollowerService(configuration: FollowerConfiguration(settings: settings), http: http)
+    }
+
+    static let leader = Role(
+        name: "leader", summary: "Leader: files to convert, given to followers that share them (3001).",
+        defaultPort: 3001,
+        options: [
+            CommandOption(setting: "FOLLOWER_URLS", "URLS", "The followers, separated by commas."),
+            CommandOption(setting: "SHARED_TOKEN", "SECRET", "The same as at the followers."),
+            CommandOption(
+                setting: "FRAME_SHIFT_HOME", "DIR",
+                "The only folder that is looked at, read and written (./data/media)."),
+            CommandOption(setting: "DATA_DIR", "DIR", "Where the jobs are kept (./data/leader)."),
+            CommandOption(setting: "LEADER_URL", "URL", "Where followers reach it (default its own address)."),
+            CommandOption(
+                setting: "WORKER_TIMEOUT", "SECONDS", "Silence after which a job goes to another (default 30)."),
+            CommandOption(setting: "MAX_ATTEMPTS", "N", "Attempts at a job before it fails (default 3)."),
+            CommandOption(setting: "WEBHOOK_URLS", "URLS", "Who is told of jobs that are over."),
+        ]
+    ) { settings, http in
+        try LeaderService(configuration: LeaderConfiguration(settings: settings), http: http)
     }
 
     static let stream = Role(

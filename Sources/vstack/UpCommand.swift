@@ -90,8 +90,18 @@ private actor System {
         for number in 0..<followers {
             try await start(
                 .follower, port: Role.follower.defaultPort + number,
-                ["FOLLOWER_ID": "follower-\(number + 1)", "SCRATCH_DIR": path("scratch/\(number + 1)")])
+                [
+                    "FOLLOWER_ID": "follower-\(number + 1)", "SCRATCH_DIR": path("scratch/\(number + 1)"),
+                    "LEADER_URL": url(Role.leader.defaultPort),
+                ])
         }
+        let followerURLs = (0..<followers).map { url(Role.follower.defaultPort + $0) }
+        try await start(
+            .leader,
+            [
+                "FOLLOWER_URLS": followerURLs.joined(separator: ","), "DATA_DIR": path("leader"),
+                "INSTANCE_TYPE": "leader", "LEADER_URL": url(Role.leader.defaultPort),
+            ])
         try await start(.library, [:])
         try await start(.admin, [:])
         try await start(.web, [:])
@@ -125,6 +135,7 @@ private actor System {
             .setting("TRANSCODE_SERVICE_URL", to: url(8002)).setting("LIBRARY_SERVICE_URL", to: url(8003)).setting(
                 "SHARED_TOKEN", to: sharedToken
             )
+            .setting("FRAME_SHIFT_HOME", to: mediaHome)
             .setting("HTTP_DRAIN_SECONDS", to: Self.drainSeconds)
         for (name, value) in overrides { settings = settings.setting(name, to: value) }
         running.append((role.name, try await role.host(settings, http: http)))
@@ -153,6 +164,9 @@ private actor System {
     }
 
     private func url(_ port: Int) -> String { ServiceHost.url(host: host, port: port + offset) }
+
+    /// What leader and followers share: as the environment says, or a folder below the data.
+    private var mediaHome: String { environment.text("FRAME_SHIFT_HOME", "MEDIA_HOME") ?? path("media") }
 
     private func path(_ name: String) -> String { data.appending(path: name).path(percentEncoded: false) }
 }

@@ -7,8 +7,8 @@ enum VStack {
     static let commands: [Command] =
         [.up] + Role.all.map(\.command)
         + [
-            .upload, .transcodeStatus, .transcodeStop, .transcodeResume, .transcodeExplain, .play, .verify, .videos,
-            .nodes, .delete, .sim, .metadataRebuild,
+            .upload, .convert, .transcodeStatus, .transcodeStop, .transcodeResume, .transcodeExplain, .play, .verify,
+            .videos, .nodes, .delete, .sim, .metadataRebuild,
         ]
         + [.store, .storeInspect, .storeCheck, .storeCompact, .version, .help]
 

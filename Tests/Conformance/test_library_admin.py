@@ -4,6 +4,7 @@ import pytest
 import requests
 
 from Harness import ports
+from Harness import videos as videos_harness
 from Harness.client import is_healthy
 from Harness.daemon import Daemon, wait_for
 
@@ -125,3 +126,40 @@ def test_a_service_that_is_gone_is_named(cluster, tmp_path):
     finally:
         admin.kill()
         block.release()
+
+
+def test_gateway(cluster, video):
+    """One address plays a video, shows its picture and starts its transcoding, as the services behind it do."""
+    compact = video.replace("-", "")
+    for name in (video, compact):
+        master = requests.get(f"{cluster.admin}/video/{name}", timeout=TIMEOUT)
+        assert master.url == f"{cluster.admin}/video/{video}/master.m3u8" and master.text.startswith("#EXTM3U")
+    decoded = videos_harness.decode(f"{cluster.admin}/video/{video}/master.m3u8")
+    assert (decoded.frames, decoded.errors) == (50, "")
+
+    direct = requests.get(f"{cluster.streaming}/stream/{video}/original", timeout=TIMEOUT)
+    through = requests.get(f"{cluster.admin}/video/{video}/original", timeout=TIMEOUT)
+    assert through.content == direct.content and through.headers["ETag"] == direct.headers["ETag"]
+    part = requests.get(f"{cluster.admin}/video/{video}/original", headers={"Range": "bytes=5-9"}, timeout=TIMEOUT)
+    assert (part.status_code, part.content) == (206, direct.content[5:10])
+    assert part.headers["Content-Range"] == f"bytes 5-9/{len(direct.content)}"
+    same = requests.get(
+        f"{cluster.admin}/video/{video}/original", headers={"If-None-Match": direct.headers["ETag"]}, timeout=TIMEOUT)
+    assert (same.status_code, same.content) == (304, b"")
+    head = requests.head(f"{cluster.admin}/video/{video}/master.m3u8", timeout=TIMEOUT)
+    assert (head.status_code, head.content) == (200, b"")
+
+    def thumbnail() -> requests.Response | None:
+        answer = requests.get(f"{cluster.admin}/thumbnail/{compact}", timeout=TIMEOUT)
+        return answer if answer.status_code == 200 else None
+
+    picture = wait_for("the thumbnail", TIMEOUT, thumbnail)
+    assert picture.headers["Content-Type"] == "image/jpeg" and picture.content[:2] == b"\xff\xd8"
+    assert requests.post(f"{cluster.admin}/transcode/{video}", timeout=TIMEOUT).json() == {
+        "status": "started", "upload_id": compact}
+    assert requests.get(f"{cluster.admin}/transcode/{compact}/status", timeout=TIMEOUT).json()["upload_id"] == compact
+    assert "qualities" in requests.get(f"{cluster.admin}/transcode/{video}/qualities", timeout=TIMEOUT).json()
+    for path in (f"video/{NOBODY}/master.m3u8", f"thumbnail/{NOBODY}", f"transcode/{NOBODY}/status"):
+        answer = requests.get(f"{cluster.admin}/{path}", timeout=TIMEOUT)
+        assert (answer.status_code, NOBODY in answer.json()["detail"]) == (404, True), answer.text
+    assert requests.get(f"{cluster.admin}/video/{video}/..%2f..%2fhealth", timeout=TIMEOUT).status_code == 404

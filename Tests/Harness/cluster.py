@@ -34,6 +34,7 @@ class System(Client):
         self.storage = [self._url(port) for port in ports.STORAGE]
         self.transcode = self._url(ports.TRANSCODE)
         self.library, self.admin = self._url(ports.LIBRARY), self._url(ports.ADMIN)
+        self.leader, self.media = self._url(ports.LEADER), self.data / "media"
         super().__init__(Addresses(self.metadata, self.uploader, self.streaming, self.web, self.storage))
 
     def _url(self, port: int) -> str:

@@ -9,9 +9,10 @@ from pathlib import Path
 # Default ports of the roles of `vstack up`, in the contract's words.
 METADATA, UPLOADER, STREAMING, WEB = 8080, 8084, 8004, 8085
 TRANSCODE, LIBRARY, ADMIN = 8002, 8003, 8005
+LEADER = 3001
 FOLLOWERS = [3002, 3003, 3004]
 STORAGE = [8081, 8082, 8083, 8087, 8088]
-ALL = [METADATA, UPLOADER, STREAMING, WEB, TRANSCODE, LIBRARY, ADMIN, *FOLLOWERS, *STORAGE]
+ALL = [METADATA, UPLOADER, STREAMING, WEB, TRANSCODE, LIBRARY, ADMIN, LEADER, *FOLLOWERS, *STORAGE]
 
 # The highest default port plus the highest offset stays below Linux's ephemeral ports, which begin at 32768.
 _OFFSETS = range(2000, 24000, 100)

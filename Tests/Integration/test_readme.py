@@ -9,7 +9,7 @@ import pytest
 from Harness.daemon import BINARY, environment
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
-ROLES = ["metadata", "storage", "uploader", "transcode", "follower", "library", "stream", "admin", "web"]
+ROLES = ["metadata", "storage", "uploader", "transcode", "follower", "leader", "library", "stream", "admin", "web"]
 
 
 def help_of(*command: str) -> str:

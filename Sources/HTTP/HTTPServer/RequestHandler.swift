@@ -199,7 +199,7 @@ final class RequestHandler {
 
     private func send(_ response: Response) -> MHD_Result {
         request.status = response.status.code
-        var response = response
+        var response = inOwnWords(response)
         addOwnHeaders(to: &response.headers)
         if server.isStopping { response.headers.add("Connection", "close") }
         guard let made = ResponseWriter.make(response, exchange: { request.exchange ?? beginExchange() }) else {
@@ -219,6 +219,11 @@ final class RequestHandler {
     private func queue(_ made: OpaquePointer) -> MHD_Result {
         record.enter(.sending)
         return MHD_queue_response(connection, UInt32(request.status), made)
+    }
+
+    private func inOwnWords(_ response: Response) -> Response {
+        guard let key = server.configuration.errorKey else { return response }
+        return response.repeatingDetail(as: key)
     }
 
     /// What every answer carries that was not made before.
@@ -241,6 +246,7 @@ final class RequestHandler {
         request.immediate = nil
         request.receiver?.cancel(Failure(.invalidArgument, "the request was answered before its body was complete"))
         request.status = response.status.code
+        let response = inOwnWords(response)
         var body: [UInt8] = []
         if case .bytes(let bytes) = response.body { body = bytes }
         let reason = String(cString: MHD_get_reason_phrase_for(UInt32(request.status)))

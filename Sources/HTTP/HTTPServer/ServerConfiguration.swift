@@ -21,6 +21,8 @@ package struct ServerConfiguration: Sendable {
     /// How long a stopping server waits for answers under way.
     package var drainSeconds = 8.0
     package var crossOrigin = CrossOriginPolicy()
+    /// Under which name errors say their `detail` a second time.
+    package var errorKey: String?
 
     package init() {}
 

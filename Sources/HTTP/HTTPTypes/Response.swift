@@ -35,6 +35,19 @@ package struct Response: Sendable {
         let body = (try? JSON.encode(Detail(detail: message))) ?? Array(#"{"detail":"unknown"}"#.utf8)
         return Response(status, headers: ["Content-Type": "application/json"], body: .bytes(body))
     }
+
+    /// The same error with its sentence also under `key`, for clients that read that one.
+    package func repeatingDetail(as key: String) -> Response {
+        guard status.code >= 400, case .bytes(let bytes) = body, headers["Content-Type"] == "application/json",
+            case .object(var fields)? = try? JSON.decode(JSONValue.self, from: bytes), let detail = fields["detail"],
+            fields[key] == nil
+        else { return self }
+        fields[key] = detail
+        guard let both = try? JSON.encode(fields) else { return self }
+        var copy = self
+        copy.body = .bytes(both)
+        return copy
+    }
 }
 
 /// The bytes of an answer.

@@ -36,6 +36,8 @@ package final class AdminService: Service {
         let library = LibraryRoutes(metadata: metadata)
         library.addListing(at: "/admin/videos", to: &router)
         library.add(to: &router)
+        Gateway(transcodeURL: configuration.transcodeURL, streamingURL: configuration.streamingURL, http: http)
+            .add(to: &router)
     }
 
     private func addVideoRoutes(to router: inout Router) {

@@ -6,8 +6,12 @@ import TranscoderAPI
 
 /// What a follower is told from outside.
 package struct FollowerConfiguration: Sendable {
-    /// Base URL of the transcoding service.
-    package let transcodeURL: String
+    /// Base URL of the transcoding service; nil for a follower that only converts files.
+    package let transcodeURL: String?
+    /// Where the leader is reached; nil where that is as the leader says itself.
+    package let leaderURL: String?
+    /// The folder whose files it may convert, which it shares with the leader; nil when it converts none.
+    package let mediaHome: String?
     package let token: SharedToken
     package let id: FollowerID
     /// Where units lie while they are encoded. One follower owns it.
@@ -18,14 +22,13 @@ package struct FollowerConfiguration: Sendable {
     /// Encoding stands back: what is asked for now, on the same machine, goes before what is made for later.
     private static let niceness = 10
 
-    /// Reads `TRANSCODE_SERVICE_URL` (also `LEADER_URL`), `SHARED_TOKEN`, `FOLLOWER_ID`, `SCRATCH_DIR`, `CHUNK_SIZE` and
-    /// `FFMPEG_THREADS`.
+    /// Reads `TRANSCODE_SERVICE_URL`, `LEADER_URL`, `FRAME_SHIFT_HOME` (also `MEDIA_HOME`), `SHARED_TOKEN`, `FOLLOWER_ID`,
+    /// `SCRATCH_DIR`, `CHUNK_SIZE` and `FFMPEG_THREADS`. One that has only a leader asks no transcoding service.
     package init(settings: Settings) throws(Failure) {
-        let url = settings.text("TRANSCODE_SERVICE_URL", "LEADER_URL") ?? "http://localhost:8002"
-        guard url.hasPrefix("http://") || url.hasPrefix("https://") else {
-            throw Failure(.invalidArgument, "TRANSCODE_SERVICE_URL is '\(url)': it must begin with http:// or https://")
-        }
-        transcodeURL = url
+        leaderURL = try Self.url("LEADER_URL", settings)
+        transcodeURL =
+            try Self.url("TRANSCODE_SERVICE_URL", settings) ?? (leaderURL == nil ? "http://localhost:8002" : nil)
+        mediaHome = settings.text("FRAME_SHIFT_HOME", "MEDIA_HOME")
         guard let text = settings.text("SHARED_TOKEN") else {
             throw Failure(.invalidArgument, "SHARED_TOKEN is not set: a follower needs that of its transcoding service")
         }
@@ -40,6 +43,14 @@ package struct FollowerConfiguration: Sendable {
             "CHUNK_SIZE", default: 2 * ByteCount.mebibyte, in: 64 * ByteCount.kibibyte...64 * ByteCount.mebibyte)
         tools = MediaTools(
             threads: try settings.integer("FFMPEG_THREADS", default: 0, in: 0...256), niceness: Self.niceness)
+    }
+
+    private static func url(_ name: String, _ settings: Settings) throws(Failure) -> String? {
+        guard let url = settings.text(name) else { return nil }
+        guard url.hasPrefix("http://") || url.hasPrefix("https://") else {
+            throw Failure(.invalidArgument, "\(name) is '\(url)': it must begin with http:// or https://")
+        }
+        return url.hasSuffix("/") ? String(url.dropLast()) : url
     }
 
     /// The machine's name and the port: the same after a restart, so that what it had is free at once.

@@ -37,6 +37,7 @@ final class Worker: Sendable {
     private let configuration: FollowerConfiguration
     private let fleet: FleetClient
     private let http: HTTPClient
+    private let slot: WorkSlot
     private let health = SharedNodeHealth()
     private let space: TemporarySpace
     /// Held for as long as the follower lives.
@@ -44,8 +45,9 @@ final class Worker: Sendable {
     private let logger = Logger("follower")
     private let state = Locked(State())
 
-    init(configuration: FollowerConfiguration, fleet: FleetClient, http: HTTPClient) throws(Failure) {
+    init(configuration: FollowerConfiguration, fleet: FleetClient, slot: WorkSlot, http: HTTPClient) throws(Failure) {
         self.configuration = configuration
+        self.slot = slot
         self.fleet = fleet
         self.http = http
         lock = try FolderLock(configuration.scratchFolder, setting: "SCRATCH_DIR")
@@ -86,18 +88,26 @@ final class Worker: Sendable {
     private func run() async {
         while !Task.isCancelled {
             do {
-                let request = PullRequest(follower: configuration.id, holding: [])
-                guard let assignment = try await fleet.pull(request).assignment else {
+                guard try await pull() else {
                     try await Task.sleep(for: Self.idle)
                     continue
                 }
-                await perform(assignment)
             } catch {
                 if Task.isCancelled { return }
                 logger.debug("no work could be asked for; trying again", ["error": "\(error)"])
                 try? await Task.sleep(for: Self.retry)
             }
         }
+    }
+
+    /// - Returns: whether there was a unit.
+    private func pull() async throws -> Bool {
+        guard slot.beginUnit() else { return false }
+        defer { slot.endUnit() }
+        let request = PullRequest(follower: configuration.id, holding: [])
+        guard let assignment = try await fleet.pull(request).assignment else { return false }
+        await perform(assignment)
+        return true
     }
 
     private func perform(_ assignment: Assignment) async {

@@ -6,17 +6,23 @@ package protocol Service: Sendable {
     /// Such as `storage-node`; `GET /health` says it, and logs carry it.
     var name: String { get }
     var metrics: Metrics { get }
+    /// Under which name errors say their `detail` a second time; nil where its clients read `detail`.
+    var errorKey: String? { get }
     /// Adds the role's routes. `/health`, `/metrics`, `/docs` and `/openapi.json` are added by the host.
     func addRoutes(to router: inout Router)
     func health() async -> HealthReport
     /// Begins what the role does in the background, once its port is open at `url`.
     func start(url: String) async throws
+    /// Ends answers that would go on by themselves, such as streams of events, before the port waits for those under way.
+    func endStreams()
     /// Finishes what is under way and flushes. Called once, after the port has stopped taking requests.
     func stop() async
 }
 
 extension Service {
+    package var errorKey: String? { nil }
     package func start(url: String) async throws {}
+    package func endStreams() {}
     package func stop() async {}
 }
 

@@ -19,6 +19,8 @@ package final class ServiceHost: Sendable {
         var router = Router()
         service.addRoutes(to: &router)
         StandardRoutes.add(to: &router, service: service)
+        var configuration = configuration
+        configuration.errorKey = service.errorKey
         server = try HTTPServer(
             configuration: configuration, router: router, metrics: service.metrics, log: Logger(service.name))
         url = Self.url(host: configuration.host, port: server.port)
@@ -39,6 +41,7 @@ package final class ServiceHost: Sendable {
 
     /// Takes no more requests, finishes those under way, then ends the role.
     package func stop() async {
+        service.endStreams()
         // Waiting for requests under way blocks, so it has a thread of its own.
         await withCheckedContinuation { continuation in
             Thread.detachNewThread { [server] in

@@ -23,6 +23,9 @@ int vstack_pidfd_open(int pid);
 /// openat2(2) with RESOLVE_BENEATH: neither `..`, an absolute path nor a symbolic link leads out of `directory`.
 int vstack_open_beneath(int directory, const char *path, int flags, unsigned int mode);
 
+/// Renames a file, and fails with EEXIST where `to` is there already (RENAME_NOREPLACE, renameat2(2)).
+int vstack_rename_new(const char *from, const char *to);
+
 /// Bytes that a connected TCP socket has received, and that its peer has acknowledged, since it was opened.
 bool vstack_tcp_progress(int socket, uint64_t *received, uint64_t *acknowledged);
 
