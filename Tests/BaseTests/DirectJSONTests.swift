@@ -46,7 +46,7 @@ struct DirectJSONTests {
 
     @Test("a number is written as the general encoder writes it")
     func writtenNumbers() throws {
-        var numbers: [Double] = [0, -0.0, 1, -1, 0.1, 1e15, 1e16, 1e17, 1e300, 5e-324, 4.004, 123_456.789, -2.5, .pi]
+        var numbers: [Double] = [0, -0.0, 1, -1, 0.1, 1e15, 1e16, 1e17, 1e300, .leastNonzeroMagnitude, 4.004, 123_456.789, -2.5, .pi]
         var bits: UInt64 = 1
         for _ in 0..<2000 {
             bits = bits &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407

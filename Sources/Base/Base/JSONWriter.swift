@@ -30,7 +30,7 @@ package struct JSONWriter {
         try value.write(to: &self)
     }
 
-    fileprivate mutating func array(_ elements: [some JSONWritable]) throws(Failure) {
+    mutating func array(_ elements: [some JSONWritable]) throws(Failure) {
         begin(UInt8(ascii: "["))
         for element in elements { try element.write(to: &self) }
         end(UInt8(ascii: "]"))
