@@ -88,6 +88,7 @@ let package = Package(
         module(
             "SmartClient", in: "SmartClient",
             ["Base", "Digests", "HTTPTypes", "HTTPClient", "StorageNodeAPI", "MetadataAPI"]),
+        module("HostingAPI", in: "Services/HostingAPI", ["Base", "HTTPClient"]),
         module("Hosting", in: "Services/Hosting", ["Base", "HTTPTypes", "HTTPServer"]),
         module(
             "StorageNode", in: "Services/StorageNode",
@@ -120,7 +121,7 @@ let package = Package(
             "Library", in: "Services/Library", ["Base", "HTTPTypes", "HTTPClient", "Jobs", "MetadataAPI", "Hosting"]),
         module(
             "Admin", in: "Services/Admin",
-            ["Base", "HTTPTypes", "HTTPClient", "Jobs", "MetadataAPI", "Library", "Hosting"]),
+            ["Base", "HTTPTypes", "HTTPClient", "Jobs", "MetadataAPI", "Library", "HostingAPI", "Hosting"]),
         module(
             "Follower", in: "Services/Follower",
             [
@@ -137,8 +138,8 @@ let package = Package(
         module(
             "WebSite", in: "Services/WebSite",
             [
-                "Base", "Digests", "HTTPTypes", "HTTPClient", "MetadataAPI", "ConsensusSimulator", "Hosting",
-                "WebAssets",
+                "Base", "Digests", "HTTPTypes", "HTTPClient", "MetadataAPI", "ConsensusSimulator", "HostingAPI",
+                "Hosting", "WebAssets",
             ]),
 
         // Simulation: a disk that fails on request, and the store upon it.
@@ -218,8 +219,8 @@ let package = Package(
         tests(
             "WebSite",
             [
-                "Base", "HTTPTypes", "HTTPClient", "Hosting", "MetadataAPI", "ConsensusSimulator", "WebAssets",
-                "WebSite",
+                "Base", "HTTPTypes", "HTTPClient", "HostingAPI", "Hosting", "MetadataAPI", "ConsensusSimulator",
+                "WebAssets", "WebSite",
             ]),
 
     ],

@@ -17,12 +17,20 @@ from .fleet import Fleet  # noqa: E402
 from .ladder import Ladder  # noqa: E402
 from .measure import Comparison, Scale  # noqa: E402
 from .nginx import Nginx  # noqa: E402
+from .players import Players  # noqa: E402
+from .press_play import PressPlay  # noqa: E402
 from .reads import Reads  # noqa: E402
 from .report import keep, table  # noqa: E402
+from .upkeep import Upkeep  # noqa: E402
 
 LADDER = ["ladder", "ladder-likeness", "ladder-size"]
+PLAYERS = ["players", "players-memory"]
+PRESS_PLAY = ["press-play", "press-play-rung"]
+# Comparisons of one and the same run.
+TOGETHER = [LADDER, PLAYERS, PRESS_PLAY]
 CASES = [
-    "chunk", "single", "small", "ping", "manifest", "put", "late-put", "upload", "commit", "commit5", *LADDER, "fleet"]
+    "chunk", "bound", "single", "small", "ping", "manifest", "origin-segment", "origin-playlist", *PLAYERS, "scrubbing",
+    "compacting", "put", "late-put", "upload", *PRESS_PLAY, "commit", "commit5", *LADDER, "fleet"]
 
 
 def main() -> int:
@@ -52,14 +60,20 @@ def main() -> int:
 def run(names: list[str], scale: Scale, folder: Path) -> list[Comparison]:
     cluster, nginx = Cluster(LOG_LEVEL="warning"), Nginx(folder)
     reads = Reads(cluster, nginx, scale)
+    upkeep = Upkeep(folder, scale)
     commits = Commits(folder, scale)
     ladder = Ladder(folder, scale)
+    press_play = PressPlay(folder, ladder, scale)
+    players = Players(folder, nginx, scale)
     cases: dict[str, Callable[[], Comparison]] = {
-        "chunk": reads.chunk, "single": reads.single, "small": reads.small_chunk, "ping": reads.ping,
-        "manifest": reads.manifest,
+        "chunk": reads.chunk, "bound": lambda: reads.bound(folder), "single": reads.single, "small": reads.small_chunk,
+        "ping": reads.ping, "manifest": reads.manifest, "origin-segment": reads.segment, "origin-playlist": reads.playlist,
+        "players": players.punctuality, "players-memory": players.memory,
+        "scrubbing": upkeep.scrubbing, "compacting": upkeep.compacting,
         "put": lambda: writes.put(cluster, folder, scale),
         "late-put": lambda: writes.late_put(folder, scale),
         "upload": lambda: writes.upload(cluster, folder, scale),
+        "press-play": press_play.source, "press-play-rung": press_play.lowest_rung,
         "commit": lambda: commits.compare(3),
         "commit5": lambda: commits.compare(5),
         "ladder": ladder.processor, "ladder-likeness": ladder.likeness, "ladder-size": ladder.size,
@@ -68,8 +82,8 @@ def run(names: list[str], scale: Scale, folder: Path) -> list[Comparison]:
     try:
         nginx.start()
         cluster.start()
-        # Its comparisons are of one and the same run.
-        names = names + LADDER if "ladder" in names else names
+        for group in TOGETHER:
+            names = names + group if group[0] in names else names
         return [cases[name]() for name in CASES if name in names]
     finally:
         cluster.process.kill()

@@ -1,11 +1,11 @@
 """One video's ladder by two followers, beside one."""
 
-import time
 from datetime import datetime
 
 import requests
 
 from Harness.cluster import SeparateCluster
+from Harness.daemon import wait_for
 
 from .ladder import Ladder
 from .measure import Comparison, Sample, Scale
@@ -41,13 +41,12 @@ class Fleet:
 
     @staticmethod
     def _outcome(cluster: SeparateCluster, video: str) -> dict:
-        deadline = time.monotonic() + LADDER_SECONDS_MAX
-        while time.monotonic() < deadline:
+        def outcome() -> dict | None:
             status = requests.get(f"{cluster.transcode}/transcode/status/{video}", timeout=30).json()
-            if status["overall"] in ("ok", "error"):
-                return status
-            time.sleep(0.5)
-        raise TimeoutError(f"the ladder of {video} was not there after {LADDER_SECONDS_MAX} s")
+            return status if status["overall"] in ("ok", "error") else None
+
+        # Rarely, so that looking takes nothing from the encoding.
+        return wait_for(f"the ladder of {video}", LADDER_SECONDS_MAX, outcome, interval=0.5)
 
 
 def moment(text: str) -> datetime:

@@ -76,15 +76,11 @@ class Ladder:
     @cached_property
     def theirs(self) -> dict[str, float]:
         """Seconds of the processor by rung: x264's preset is ours, every other choice ffmpeg's own."""
-        return {rung[0]: self.their_rung(*rung) for rung in self.rungs}
+        return {rung[0]: self.their_rung(rung) for rung in self.rungs}
 
-    def their_rung(self, label: str, width: int, height: int, rate: int, peak: int, buffer: int, sound: int) -> float:
+    def their_rung(self, rung: tuple) -> float:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        ffmpeg(
-            "-i", self.source, "-vf", f"scale={width}:{height}", "-c:v", "libx264", "-preset", "veryfast",
-            "-profile:v", "main", "-b:v", f"{rate}k", "-maxrate", f"{peak}k", "-bufsize", f"{buffer}k",
-            "-g", "60", "-keyint_min", "60", "-sc_threshold", "0", "-c:a", "aac", "-ac", "2", "-b:a", f"{sound}k",
-            self.their_folder / f"{label}.mp4")
+        encode_rung(self.source, self.their_folder / f"{rung[0]}.mp4", rung)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
@@ -99,10 +95,23 @@ class Ladder:
 
     @cached_property
     def source(self) -> Path:
+        return self.film(self.seconds)
+
+    def film(self, seconds: int) -> Path:
+        """The loop for so long. The sound is as long as the whole, lest each turn of the loop begin late."""
+        film = self.folder / f"film-{seconds}.mp4"
+        ffmpeg(
+            "-stream_loop", "-1", "-i", self.loop,
+            *lavfi("anoisesrc=seed=9:color=pink:amplitude=0.2:sample_rate=48000"), "-t", seconds,
+            "-frames:v", 30 * seconds, "-c:v", "copy", "-c:a", "aac", "-ac", "2", "-b:a", "160k", film)
+        return film
+
+    @cached_property
+    def loop(self) -> Path:
         """Of natural complexity: a textured ground that is panned over, slow and fast things before it, changing light,
         and the noise of a sensor. Every source of chance has a seed."""
         print("==> filming", flush=True)
-        texture, loop, film = (self.folder / name for name in ["texture.png", "loop.mp4", "film.mp4"])
+        texture, loop = self.folder / "texture.png", self.folder / "loop.mp4"
         width, height = self.height * 16 // 9, self.height
         ffmpeg(
             *lavfi("color=gray:s=32x18", "color=gray:s=160x90", "color=gray:s=640x360", "color=gray:s=2560x1440"),
@@ -127,12 +136,15 @@ class Ladder:
             f"hue=h='floor(t/7)*50',noise=alls=4:all_seed=21:allf=t,scale={width}:{height},format=yuv420p[v]",
             "-map", "[v]", "-t", min(LOOP_SECONDS, self.seconds), "-c:v", "libx264", "-preset", "veryfast",
             "-crf", "22", "-g", "60", "-bf", "2", loop)
-        # The sound is as long as the whole, lest each turn of the loop begin late.
-        ffmpeg(
-            "-stream_loop", "-1", "-i", loop, *lavfi("anoisesrc=seed=9:color=pink:amplitude=0.2:sample_rate=48000"),
-            "-t", self.seconds, "-frames:v", 30 * self.seconds, "-c:v", "copy", "-c:a", "aac", "-ac", "2",
-            "-b:a", "160k", film)
-        return film
+        return loop
+
+
+def encode_rung(source: Path, output: Path, rung: tuple, *more) -> None:
+    _, width, height, rate, peak, buffer, sound = rung
+    ffmpeg(
+        "-i", source, "-vf", f"scale={width}:{height}", "-c:v", "libx264", "-preset", "veryfast", "-profile:v", "main",
+        "-b:v", f"{rate}k", "-maxrate", f"{peak}k", "-bufsize", f"{buffer}k", "-g", "60", "-keyint_min", "60",
+        "-sc_threshold", "0", "-c:a", "aac", "-ac", "2", "-b:a", f"{sound}k", *more, output)
 
 
 def lavfi(*sources: str) -> list[str]:

@@ -17,9 +17,20 @@ class Scale:
     # Playing time of the video whose upload is timed, and of the one that has a manifest of one chunk per 10 s.
     upload_video_seconds: int
     manifest_video_seconds: int
+    # The same of the video whose segments and playlist many read.
+    stream_video_seconds: int
+    # How many players, how long the video they play is, and how much of it each plays in real time.
+    players: int
+    played_video_seconds: int
+    played_seconds: int
+    # Playing time of the video that is watched as soon as it can be, and of the part of it that the peer encodes.
+    pressed_video_seconds: int
+    peer_ladder_seconds: int
     # How many chunks a node has that counts as full, and one that counts as new.
     many_chunks: int
     few_chunks: int
+    # How many chunks of 2 MiB a node has that scrubs or compacts: more work than is done during the load.
+    upkeep_chunks: int
     # Playing time and height of the video whose ladder is made.
     ladder_video_seconds: int
     ladder_video_height: int
@@ -28,7 +39,8 @@ class Scale:
     def full() -> "Scale":
         return Scale(
             rounds=5, load_seconds=4, write_chunks=800, upload_video_seconds=60, manifest_video_seconds=1000,
-            many_chunks=1_000_000, few_chunks=1000,
+            stream_video_seconds=300, players=1000, played_video_seconds=600, played_seconds=60,
+            pressed_video_seconds=600, peer_ladder_seconds=20, many_chunks=1_000_000, few_chunks=1000, upkeep_chunks=384,
             ladder_video_seconds=60, ladder_video_height=1080)
 
     @staticmethod
@@ -36,7 +48,9 @@ class Scale:
         """As small as can be: shows that everything still runs, and nothing else."""
         return Scale(
             rounds=1, load_seconds=1, write_chunks=16, upload_video_seconds=2, manifest_video_seconds=30,
-            many_chunks=500, few_chunks=50, ladder_video_seconds=1, ladder_video_height=360)
+            stream_video_seconds=12, players=20, played_video_seconds=30, played_seconds=6, pressed_video_seconds=2,
+            peer_ladder_seconds=1, many_chunks=500, few_chunks=50, upkeep_chunks=80, ladder_video_seconds=1,
+            ladder_video_height=360)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ worker_processes auto;
 pid {folder}/nginx.pid;
 error_log {folder}/error.log warn;
 events {{
-    worker_connections 1024;
+    worker_connections 2048;
     use epoll;
     multi_accept on;
 }}
@@ -37,7 +37,7 @@ http {{
     default_type application/octet-stream;
     types {{ application/json json; }}
     server {{
-        listen 127.0.0.1:{port} backlog=1024;
+        listen 127.0.0.1:{port} backlog=2048;
         root {folder}/files;
         location = /ping {{
             add_header X-Node-ID storage-node-1;
@@ -69,7 +69,9 @@ class Nginx:
 
     def add(self, name: str, content: bytes) -> str:
         """The address under which it serves `content`."""
-        (self._files / name).write_bytes(content)
+        file = self._files / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(content)
         return f"{self.url}/{name}"
 
     def start(self) -> None:

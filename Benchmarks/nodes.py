@@ -13,7 +13,7 @@ from Harness.ports import STORAGE, PortBlock
 class Node:
     """`vstack storage`, empty at first, for as long as the block lasts."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **settings: object) -> None:
         folder.mkdir()
         self._folder = folder
         self._block = PortBlock()
@@ -22,7 +22,7 @@ class Node:
         self._process = Daemon(
             "storage", ["storage"],
             {"PORT": port, "HOST": "127.0.0.1", "DATA_DIR": folder / "data", "NODE_ID": "bench", "NODE_URL": self.url,
-             "METADATA_SERVICE_URL": "", "LOG_LEVEL": "warning"}, folder)
+             "METADATA_SERVICE_URL": "", "LOG_LEVEL": "warning"} | settings, folder)
 
     def __enter__(self) -> "Node":
         self._process.start()
@@ -37,5 +37,8 @@ class Node:
         return requests.get(f"{self.url}/health", timeout=30).json()["chunk_count"]
 
     def synchronizations(self) -> int:
+        return int(self.metric("vstack_storage_fsyncs_total"))
+
+    def metric(self, name: str) -> float:
         text = requests.get(f"{self.url}/metrics", timeout=30).text
-        return int(float(re.search(r"^vstack_storage_fsyncs_total (\S+)$", text, re.MULTILINE)[1]))
+        return float(re.search(rf"^{name} (\S+)$", text, re.MULTILINE)[1])

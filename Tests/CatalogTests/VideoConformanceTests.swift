@@ -166,6 +166,28 @@ struct VideoConformanceTests {
         }
     }
 
+    @Test(
+        "a video whose original follows is active without it, and complete when it is there",
+        arguments: CatalogImplementation.all)
+    func originalFollows(_ implementation: CatalogImplementation) async throws {
+        try await implementation.withCatalog { catalog in
+            let id = Fixture.video().id
+            try await catalog.createVideo(Fixture.video(id))
+            let whole = try Fixture.publication(sourceBytes: 1000, originalBytes: 2500)
+            let early = Publication(
+                durationSec: whole.durationSec, original: whole.original, renditions: whole.renditions,
+                originalFollows: true)
+            #expect(await catalogError { try await catalog.publish(id, early) } == .conflict, "nothing to play")
+            _ = try await catalog.recordChunk(try Fixture.chunk(id, 0))
+            try await catalog.publish(id, early)
+            #expect(try await catalog.video(id)?.status == .active)
+            #expect(await catalogError { try await catalog.publish(id, whole) } == .conflict, "the original is missing")
+            _ = try await catalog.recordChunk(try Fixture.chunk(id, 0, stream: .original, sizeBytes: 2500))
+            try await catalog.publish(id, whole)
+            #expect(try await catalog.contents(of: id, stream: nil)?.original == whole.original)
+        }
+    }
+
     @Test("a title changes, and only that of a video that is there", arguments: CatalogImplementation.all)
     func title(_ implementation: CatalogImplementation) async throws {
         try await implementation.withCatalog { catalog in

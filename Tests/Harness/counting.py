@@ -6,6 +6,10 @@ import subprocess
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
+from . import raw
+
+REQUESTS = 1000
+
 
 @dataclass(frozen=True)
 class Counts:
@@ -36,3 +40,24 @@ class Counting:
 
     def now(self) -> Counts:
         return Counts(*struct.unpack("3q", self._file.read_bytes()[:24]))
+
+    def per_request(
+        self, url: str, method: str, path: str, headers: dict[str, object] | None = None
+    ) -> dict[str, float]:
+        """Counts for one of many requests on one connection, each sent when the one before is answered."""
+        request = raw.head(method, path, headers or {})
+        connection = raw.connect(url)
+
+        def ask(times: int) -> None:
+            for _ in range(times):
+                connection.sendall(request)
+                answer = raw.read_response(connection, has_body=method != "HEAD")
+                assert answer and answer.status in (200, 206)
+
+        # What is made once, and once for each core.
+        ask(200)
+        before = self.now()
+        ask(REQUESTS)
+        counts = self.now() - before
+        connection.close()
+        return {name: count / REQUESTS for name, count in vars(counts).items()}

@@ -19,8 +19,11 @@ _libc = ctypes.CDLL(None, use_errno=True)
 running: list["Daemon"] = []
 
 
-def wait_for(what: str | Callable[[], str], seconds: float, condition: Callable[[], Value | None]) -> Value:
-    """The first true value of `condition`, polled; fails naming `what` when there is none within `seconds`."""
+def wait_for(
+    what: str | Callable[[], str], seconds: float, condition: Callable[[], Value | None], interval: float = 0.02
+) -> Value:
+    """The first true value of `condition`, looked at again after `interval` s; fails naming `what` when there is none
+    within `seconds`."""
     deadline = time.monotonic() + seconds
     while True:
         value = condition()
@@ -28,7 +31,7 @@ def wait_for(what: str | Callable[[], str], seconds: float, condition: Callable[
             return value
         if time.monotonic() > deadline:
             raise AssertionError(f"waited {seconds:g} s for {what if isinstance(what, str) else what()}")
-        time.sleep(0.02)
+        time.sleep(interval)
 
 
 def environment(**settings: object) -> dict[str, str]:

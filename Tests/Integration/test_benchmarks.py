@@ -19,7 +19,7 @@ def test_quick_run():
     assert result.returncode == 0, result.stdout + result.stderr
     rows = [line for line in result.stdout.splitlines() if line.startswith("| ")][1:]
     rows = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows if not row.startswith("| ---")]
-    assert len(rows) == 14, result.stdout
+    assert len(rows) == 23, result.stdout
     for row in rows:
         assert float(row[4]) > 0, row
 

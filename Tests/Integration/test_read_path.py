@@ -1,21 +1,22 @@
-"""What a storage node asks of the heap and of the kernel to answer a read: counted, as times tell little."""
+"""What a storage node and the origin ask of the heap and of the kernel to answer a read: counted, as times tell little."""
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import requests
 
-from Harness import raw
 from Harness.client import is_healthy
 from Harness.counting import Counting
 from Harness.daemon import BINARY, Daemon, wait_for
-from Harness.ports import STORAGE, PortBlock
+from Harness.ports import STORAGE, STREAMING, PortBlock
 
-REQUESTS = 1000
 # What the node's other threads may ask for while the requests are answered.
 NOISE = 0.2
+# Of an answer made before: what the placeholders of the route capture, and the video's id.
+HOT_ALLOCATIONS = 5
 IS_OPTIMIZED = "release" in Path(os.path.realpath(BINARY)).parts
 
 
@@ -35,35 +36,46 @@ class CountedNode:
         return f"/chunk/{name}"
 
     def per_request(self, method: str, path: str, headers: dict[str, object] | None = None) -> dict[str, float]:
-        """Counts for one of many requests on one connection, each sent when the one before is answered."""
-        request = raw.head(method, path, headers or {})
-        connection = raw.connect(self.url)
+        return self.counting.per_request(self.url, method, path, headers)
 
-        def ask(times: int) -> None:
-            for _ in range(times):
-                connection.sendall(request)
-                answer = raw.read_response(connection, has_body=method != "HEAD")
-                assert answer and answer.status in (200, 206)
 
-        # What is made once, and once for each core.
-        ask(200)
-        before = self.counting.now()
-        ask(REQUESTS)
-        counts = self.counting.now() - before
-        connection.close()
-        return {name: count / REQUESTS for name, count in vars(counts).items()}
+class CountedOrigin:
+    """A streaming service of its own over a system whose other roles are not counted."""
+
+    def __init__(self, folder: Path, metadata: str) -> None:
+        self.counting = Counting(folder)
+        self.block = PortBlock()
+        port = STREAMING + self.block.offset
+        self.url = f"http://127.0.0.1:{port}"
+        self.daemon = Daemon(
+            "streaming", ["stream"],
+            {"PORT": port, "HOST": "127.0.0.1", "METADATA_SERVICE_URL": metadata, "LOG_LEVEL": "warning"}
+            | self.counting.settings, folder)
+
+
+@contextmanager
+def running(service: CountedNode | CountedOrigin) -> Iterator[None]:
+    service.daemon.start()
+    try:
+        wait_for("the service to answer /health", 60, lambda: is_healthy(service.url))
+        yield
+    finally:
+        service.daemon.kill()
+        service.block.release()
 
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory) -> Iterator[CountedNode]:
     node = CountedNode(tmp_path_factory.mktemp("counted"))
-    node.daemon.start()
-    try:
-        wait_for("the node to answer /health", 60, lambda: is_healthy(node.url))
+    with running(node):
         yield node
-    finally:
-        node.daemon.kill()
-        node.block.release()
+
+
+@pytest.fixture(scope="module")
+def origin(cluster, tmp_path_factory) -> Iterator[CountedOrigin]:
+    origin = CountedOrigin(tmp_path_factory.mktemp("counted-origin"), cluster.metadata)
+    with running(origin):
+        yield origin
 
 
 # Allocations for a request: by the optimized binary, and by the one made for debugging, which keeps much on the heap that
@@ -82,3 +94,17 @@ def test_reads(node, what, optimized, debugging):
     assert 1 <= counts["receives"] <= 1 + NOISE
     assert 1 <= counts["sends"] <= 1 + NOISE
     assert counts["allocations"] <= (optimized if IS_OPTIMIZED else debugging) + NOISE
+
+
+@pytest.fixture(scope="module")
+def video(cluster, sample_video) -> str:
+    return cluster.store(sample_video(seconds=8, bitrate="2M"), title="Counted")
+
+
+@pytest.mark.parametrize("asset", ["master.m3u8", "source/playlist.m3u8", "source/init.mp4", "source/segment-00000.m4s"])
+def test_hot_assets(origin, video, asset):
+    """What is hot at the origin is answered by an answer made before."""
+    counts = origin.counting.per_request(origin.url, "GET", f"/stream/{video}/{asset}")
+    print(asset, counts)
+    assert 1 <= counts["receives"] <= 1 + NOISE
+    assert counts["allocations"] <= (HOT_ALLOCATIONS if IS_OPTIMIZED else 120)

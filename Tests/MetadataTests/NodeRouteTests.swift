@@ -1,5 +1,6 @@
 import Base
 import Catalog
+import ChunkPaxos
 import HTTPTypes
 import MetadataAPI
 import Testing
@@ -85,6 +86,27 @@ struct NodeRouteTests {
             ] {
                 #expect(try await harness.call(.post, "/nodes/node-1/heartbeat", bytes: Array(body.utf8)).status == 400)
             }
+        }
+    }
+
+    @Test("a node whose proofs cannot be checked has to register before its heartbeats count")
+    func heartbeatWithoutProofKey() async throws {
+        try await Harness.run(nodes: 0) { harness in
+            let id = try #require(NodeID("a"))
+            func register(_ key: ProofKey?) async throws {
+                let request = RegisterNodeRequest(
+                    nodeUrl: "http://a", nodeId: id, version: nil, acceptorId: AcceptorID(high: 1, low: 1),
+                    proofKey: key)
+                #expect(try await harness.call(.post, "/nodes/register", request).status == 200)
+            }
+            func heartbeat() async throws -> Int {
+                let report = HeartbeatRequest(diskUsagePercent: 1, chunkCount: 1)
+                return try await harness.call(.post, "/nodes/a/heartbeat", report).status
+            }
+            try await register(nil)
+            #expect(try await heartbeat() == 404)
+            try await register(ProofKey([UInt8](repeating: 7, count: 32)))
+            #expect(try await heartbeat() == 200)
         }
     }
 

@@ -116,6 +116,9 @@ struct ScrubRoutesTests {
         #expect(well.status == "healthy" && well.reason == nil && well.impairment == nil)
         let warned = verdict(90) { _ in }
         #expect(warned.status == "warning" && warned.reason?.contains("90.0 %") == true && warned.impairment == nil)
+        let untidy = verdict(50) { $0.upkeepFailure = "no space is left" }
+        #expect(untidy.status == "warning" && untidy.reason?.contains("no space is left") == true)
+        #expect(untidy.impairment == nil)
         let damaged = verdict(90) { $0.corruptChunks = 2 }
         #expect(damaged.status == "degraded" && damaged.impairment?.contains("2 chunks are damaged") == true)
         let forgetful = verdict(50) {

@@ -50,31 +50,86 @@ import Testing
         }
     }
 
-    @Test("a value past its lifetime is loaded anew, and serves on while that is not possible")
-    func lifetime() async throws {
-        let now = Locked(ContinuousClock.now)
-        let cache = CoalescingCache<Int, String>(
-            costMax: 10, lifetime: .seconds(5), grace: .seconds(60), clock: { now.withLock { $0 } }, cost: { _ in 1 })
-        let load: @Sendable (Result<String, Failure>) async throws -> String = { result in
-            try await cache.value(for: 1) { try result.get() }
+    /// A cache of one value, which is loaded from `source`.
+    private final class Loading: Sendable {
+        let time = TestTime()
+        let loads = Locked(0)
+        let source = Locked(Result<String, Failure>.success("a"))
+
+        static let down = Result<String, Failure>.failure(Failure(.unavailable, "down"))
+
+        func cache() -> CoalescingCache<Int, String> {
+            CoalescingCache(
+                costMax: 10, lifetime: { _ in .seconds(4) }, grace: .seconds(60), clock: { self.time.now },
+                cost: { _ in 1 },
+                load: { _, _ in
+                    self.loads.withLock { $0 += 1 }
+                    return try self.source.withLock { $0 }.get()
+                })
         }
-        let down = Result<String, Failure>.failure(Failure(.unavailable, "down"))
-        #expect(try await load(.success("a")) == "a")
-        now.withLock { $0 += .seconds(4) }
-        #expect(try await load(.success("b")) == "a")
-        now.withLock { $0 += .seconds(1) }
-        #expect(try await load(down) == "a")
-        await #expect(throws: Failure.self) { try await load(.failure(Failure(.notFound, "gone"))) }
-        #expect(try await load(.success("c")) == "c")
-        now.withLock { $0 += .seconds(65) }
-        await #expect(throws: Failure.self) { try await load(down) }
+
+        func give(_ result: Result<String, Failure>) { source.withLock { $0 = result } }
     }
 
-    @Test("a failed load is not remembered")
-    func failure() async throws {
-        let cache = CoalescingCache<Int, String>(costMax: 10, cost: { _ in 1 })
-        await #expect(throws: Failure.self) { try await cache.value(for: 1) { throw Failure(.unavailable, "down") } }
-        #expect(try await cache.value(for: 1) { "up" } == "up")
-        #expect(cache.misses == 2 && cache.hits == 0)
+    @Test("a value past its lifetime is loaded anew, and serves on while that is not possible")
+    func lifetime() async throws {
+        let loading = Loading()
+        let cache = loading.cache()
+        #expect(cache.fresh(1) == nil)
+        #expect(try await cache.value(for: 1) == "a")
+        loading.give(.success("b"))
+        loading.time.pass(.seconds(3))
+        #expect(try await cache.value(for: 1) == "a")
+        loading.time.pass(.seconds(1))
+        #expect(cache.fresh(1) == nil)
+        #expect(try await cache.value(for: 1) == "b")
+        loading.give(Loading.down)
+        loading.time.pass(.seconds(4))
+        #expect(try await cache.value(for: 1) == "b")
+        loading.time.pass(.seconds(60))
+        await #expect(throws: Failure.self) { try await cache.value(for: 1) }
+    }
+
+    @Test("what is down is asked once in a lifetime, not for every request")
+    func patience() async throws {
+        let loading = Loading()
+        let cache = loading.cache()
+        _ = try await cache.value(for: 1)
+        loading.give(Loading.down)
+        loading.time.pass(.seconds(4))
+        for _ in 0..<10 { #expect(try await cache.value(for: 1) == "a") }
+        #expect(cache.fresh(1) == "a")
+        #expect(loading.loads.withLock { $0 } == 2)
+    }
+
+    @Test("what is gone is forgotten at once")
+    func gone() async throws {
+        let loading = Loading()
+        let cache = loading.cache()
+        _ = try await cache.value(for: 1)
+        loading.give(.failure(Failure(.notFound, "gone")))
+        loading.time.pass(.seconds(4))
+        await #expect(throws: Failure.self) { try await cache.value(for: 1) }
+        loading.give(Loading.down)
+        await #expect(throws: Failure.self) { try await cache.value(for: 1) }
+        loading.give(.success("back"))
+        #expect(try await cache.value(for: 1) == "back")
+    }
+
+    @Test("a value in the second half of its lifetime is loaded anew while it serves on, once")
+    func ahead() async throws {
+        let loading = Loading()
+        let cache = loading.cache()
+        _ = try await cache.value(for: 1)
+        loading.time.pass(.seconds(1))
+        #expect(cache.fresh(1) == "a")
+        #expect(loading.loads.withLock { $0 } == 1)
+        loading.give(.success("b"))
+        loading.time.pass(.seconds(1))
+        #expect(cache.fresh(1) == "a")
+        while cache.fresh(1) != "b" { await Task.yield() }
+        #expect(loading.loads.withLock { $0 } == 2)
+        loading.time.pass(.seconds(3))
+        #expect(cache.fresh(1) == "b")
     }
 }

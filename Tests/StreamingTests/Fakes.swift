@@ -11,6 +11,7 @@ import Synchronization
 final class FakeVideo: LayoutSource, ChunkSource {
     private struct State {
         var layout: VideoLayout
+        var version = 0
         var failure: (any Error)?
         var chunks: [ChunkID: [UInt8]] = [:]
         var layoutCalls = 0
@@ -93,23 +94,32 @@ final class FakeVideo: LayoutSource, ChunkSource {
     var chunkCalls: Int { state.withLock { $0.chunkCalls } }
 
     func set(status: VideoStatus, error: String? = nil) {
-        state.withLock { state in
-            state.layout = VideoLayout(
-                video: Self.summary(id, status, error), original: state.layout.original,
-                renditions: state.layout.renditions, streams: state.layout.streams)
+        change {
+            VideoLayout(
+                video: Self.summary(id, status, error), original: $0.original, renditions: $0.renditions,
+                streams: $0.streams)
         }
     }
 
-    func set(failure: any Error) { state.withLock { $0.failure = failure } }
+    /// A video that is another one from now on.
+    func change(_ layout: (VideoLayout) -> VideoLayout) {
+        state.withLock { state in
+            state.layout = layout(state.layout)
+            state.version += 1
+        }
+    }
+
+    func set(failure: (any Error)?) { state.withLock { $0.failure = failure } }
 
     func loseChunks() { state.withLock { $0.chunks = [:] } }
 
-    func layout(_ id: VideoID) async throws -> VideoLayout {
+    func layout(_ id: VideoID, unless known: EntityTag?) async throws -> TaggedLayout? {
         try state.withLock { state in
             state.layoutCalls += 1
             if let failure = state.failure { throw failure }
             guard id == self.id else { throw Failure(.notFound, "there is no video \(id)") }
-            return state.layout
+            let tag = EntityTag("\(state.version)")
+            return known == tag ? nil : TaggedLayout(layout: state.layout, tag: tag)
         }
     }
 
@@ -130,12 +140,14 @@ struct TestOrigin {
 
     init(router: Router) { self.router = router }
 
-    init(_ video: FakeVideo, cacheBytes: Int = 1_000_000, cachedAssetBytesMax: Int = 1_000_000) throws {
-        // Time stands still, so that a slow machine does not make a layout stale.
-        let now = ContinuousClock.now
+    /// - Parameter time: goes on when the test says so, so that a slow machine does not make a layout stale.
+    init(
+        _ video: FakeVideo, cacheBytes: Int = 1_000_000, cachedAssetBytesMax: Int = 1_000_000,
+        time: TestTime = TestTime()
+    ) throws {
         let origin = StreamingOrigin(
             layouts: video, chunks: video, cacheBytes: cacheBytes, cachedAssetBytesMax: cachedAssetBytesMax,
-            clock: { now })
+            clock: { time.now })
         let configuration = try StreamingConfiguration(settings: Settings(environment: [:]))
         var router = Router()
         StreamingService(configuration: configuration, origin: origin).addRoutes(to: &router)
@@ -143,17 +155,40 @@ struct TestOrigin {
     }
 
     func get(_ path: String, _ headers: HTTPHeaders = [:], method: HTTPMethod = .get) async -> Response {
-        guard case .found(let handler, let parameters) = router.match(method, path) else {
-            return .detail(.notFound, "no route")
-        }
-        let request = Request(method: method, path: path, parameters: parameters, headers: headers)
         do {
-            guard case .task(let work) = try handler(request) else { return .detail(.internalServerError, "no task") }
-            return try await work()
+            switch try reply(path, headers, method: method) {
+            case .task(let work): return try await work()
+            case .prepared(let prepared): return prepared.response
+            case .respond(let response): return response
+            default: return .detail(.internalServerError, "a reply that no test knows")
+            }
         } catch {
             return .failure(error)
         }
     }
+
+    /// What the server's own thread gets.
+    func reply(_ path: String, _ headers: HTTPHeaders = [:], method: HTTPMethod = .get) throws -> Reply {
+        guard case .found(let handler, let parameters) = router.match(method, path) else {
+            return .respond(.detail(.notFound, "no route"))
+        }
+        return try handler(Request(method: method, path: path, parameters: parameters, headers: headers))
+    }
+
+    /// The answer, where it was given at once by one made before; nil where a task has to give it.
+    func prepared(_ path: String) throws -> PreparedResponse? {
+        guard case .prepared(let prepared) = try reply(path) else { return nil }
+        return prepared
+    }
+}
+
+/// A clock that stands still until it is told to go on.
+final class TestTime: Sendable {
+    private let instant = Locked(ContinuousClock.now)
+
+    var now: ContinuousClock.Instant { instant.withLock { $0 } }
+
+    func pass(_ duration: Duration) { instant.withLock { $0 += duration } }
 }
 
 extension Response {

@@ -75,6 +75,78 @@ import Testing
         #expect(video.layoutCalls == 1)
     }
 
+    @Test(
+        "what was asked for before is answered at once, whole by the same prepared answer",
+        arguments: [
+            "master.m3u8", "qualities", "thumbnail.jpg", "source/playlist.m3u8", "source/init.mp4",
+            "source/segment-00000.m4s",
+        ])
+    func hot(asset: String) async throws {
+        let video = FakeVideo()
+        let origin = try TestOrigin(video)
+        let path = "/stream/\(video.id)/\(asset)"
+        #expect(try origin.prepared(path) == nil)
+        let first = await origin.get(path)
+        let prepared = try #require(try origin.prepared(path))
+        #expect(try origin.prepared(path) === prepared)
+        #expect(try await prepared.response.collect() == first.collect())
+        let tag = try #require(first.headers["ETag"])
+        guard case .respond(let unchanged) = try origin.reply(path, ["If-None-Match": tag]),
+            case .respond(let part) = try origin.reply(path, ["Range": "bytes=1-2"])
+        else {
+            Issue.record("a condition is not answered at once")
+            return
+        }
+        #expect(unchanged.status == .notModified)
+        #expect(try await part.collect() == Array(first.collect()[1...2]))
+    }
+
+    @Test(
+        "a change to the video reaches what is answered from memory, and a segment that is the same is not read again")
+    func changed() async throws {
+        let video = FakeVideo()
+        let time = TestTime()
+        let origin = try TestOrigin(video, time: time)
+        let paths = ["master.m3u8", "source/segment-00000.m4s"].map { "/stream/\(video.id)/\($0)" }
+        for path in paths { _ = await origin.get(path) }
+        let calls = video.chunkCalls
+        video.change { layout in
+            VideoLayout(
+                video: layout.video, original: layout.original,
+                renditions: layout.renditions.map { plain in
+                    RenditionMessage(
+                        stream: plain.stream, width: 640, height: 360, codecs: plain.codecs, frameRate: 25,
+                        bandwidth: plain.bandwidth, averageBandwidth: plain.averageBandwidth,
+                        initializationBytes: plain.initializationBytes, segments: plain.segments)
+                }, streams: layout.streams)
+        }
+        time.pass(StreamingOrigin.layoutLifetime)
+        #expect(try await origin.get(paths[0]).text().contains("640x360"))
+        #expect(await origin.get(paths[1]).status == .ok)
+        #expect(video.chunkCalls == calls)
+        for path in paths { #expect(try origin.prepared(path) != nil) }
+        video.set(status: .deleted)
+        time.pass(StreamingOrigin.layoutLifetime)
+        for path in paths { #expect(await origin.get(path).status == .notFound) }
+    }
+
+    @Test("what is hot stays so while nothing changes, and while the metadata service is down")
+    func staysHot() async throws {
+        let video = FakeVideo()
+        let time = TestTime()
+        let origin = try TestOrigin(video, time: time)
+        let path = "/stream/\(video.id)/source/segment-00000.m4s"
+        _ = await origin.get(path)
+        for failure in [nil, Failure(.unavailable, "down")] {
+            video.set(failure: failure)
+            time.pass(StreamingOrigin.layoutLifetime)
+            #expect(try origin.prepared(path) == nil)
+            #expect(await origin.get(path).status == .ok)
+            #expect(try origin.prepared(path) != nil)
+        }
+        #expect(video.layoutCalls == 3)
+    }
+
     @Test("many who ask for the same segment at once cause one read of each chunk")
     func coalesced() async throws {
         let video = FakeVideo()
@@ -244,15 +316,33 @@ import Testing
         }
     }
 
+    @Test("an original that is still being stored says so, while the rest plays")
+    func originalFollows() async throws {
+        let video = FakeVideo(original: FakeVideo.original([UInt8](repeating: 1, count: 900)))
+        video.change { layout in
+            VideoLayout(
+                video: layout.video, original: layout.original, renditions: layout.renditions,
+                streams: layout.streams.map { stream in
+                    stream.stream == .original
+                        ? StreamMessage(stream: .original, chunks: Array(stream.chunks.dropLast())) : stream
+                })
+        }
+        let origin = try TestOrigin(video)
+        let answer = await origin.get("/stream/\(video.id)/original")
+        #expect(answer.status == .conflict)
+        #expect(try await answer.text().contains("still being stored"))
+        #expect(await origin.get("/stream/\(video.id)/source/segment-00000.m4s").status == .ok)
+    }
+
     @Test("a layout whose numbers make no sense is an error and no trap")
     func absurdLayout() async throws {
         let original = FakeVideo.original([1, 2, 3])
-        for size in [0, -1, 1_000_000, Int.max] {
+        for size in [0, -1, Int.min] {
             let bad = OriginalMessage(
                 filename: "a", contentType: "video/mp4", sizeBytes: size, checksum: original.checksum, width: 0,
                 height: 0, qualityLabel: "")
             let video = FakeVideo()
-            let layout = try await video.layout(video.id)
+            let layout = video.layoutNow
             let broken = BrokenLayout(
                 layout: VideoLayout(
                     video: layout.video, original: bad, renditions: layout.renditions, streams: layout.streams))
@@ -281,5 +371,7 @@ import Testing
 
 private struct BrokenLayout: LayoutSource {
     let layout: VideoLayout
-    func layout(_ id: VideoID) async throws -> VideoLayout { layout }
+    func layout(_ id: VideoID, unless known: EntityTag?) async throws -> TaggedLayout? {
+        TaggedLayout(layout: layout, tag: EntityTag("broken"))
+    }
 }

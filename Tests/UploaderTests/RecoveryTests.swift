@@ -151,6 +151,27 @@ import UploaderAPI
         await again.stop()
     }
 
+    @Test("one that was playable when its original was not stored yet gets its original")
+    func originalDue() async throws {
+        let bytes = try await Clip.longBytes()
+        let answer: UploadResponse
+        do {
+            let uploads = try uploads(
+                MemorySink { chunk in if chunk.stream == .original { try await Task.sleep(for: .seconds(1000)) } })
+            answer = try await send(uploads, bytes)
+            try await until("it is playable") { catalog.state.withLock { $0.playable.contains(answer.videoId) } }
+            await uploads.stop()
+        }
+        let sink = MemorySink()
+        let again = try uploads(sink)
+        again.start()
+        #expect(try await ended(again, answer.uploadSessionId).status == .completed)
+        #expect(sink.bytes(.original) == bytes)
+        let last = try #require(catalog.state.withLock { $0.publications[answer.videoId] })
+        #expect(last.originalFollows == nil)
+        await again.stop()
+    }
+
     @Test("one that was published just before the kill is completed, and gets its thumbnail")
     func published() async throws {
         let answer = try await interrupted(try await Clip.bytes())

@@ -30,6 +30,13 @@ final class Folder: Sendable {
 enum Clip {
     static func bytes() async throws -> [UInt8] { try await made.value }
 
+    /// The same with so much after it that nobody is to wait until all of it is stored.
+    static func longBytes() async throws -> [UInt8] {
+        let size = (UploadPipeline.chunksWaitedForMax + 1) * 65536
+        let header = (0..<4).map { UInt8(truncatingIfNeeded: size >> (24 - 8 * $0)) } + Array("free".utf8)
+        return try await bytes() + header + [UInt8](repeating: 0, count: size - header.count)
+    }
+
     private static let made = Task<[UInt8], any Error> {
         let folder = try Folder()
         let path = folder.path + "/clip.mp4"
@@ -89,6 +96,8 @@ final class MemoryCatalog: UploadCatalog {
         var statuses: [VideoID: VideoStatus] = [:]
         var reasons: [VideoID: String] = [:]
         var publications: [VideoID: PublishRequest] = [:]
+        /// Videos that were published before their originals were stored.
+        var playable: Set<VideoID> = []
         var signsOfLife = 0
         var calls = 0
         /// Calls fail as long as this is true.
@@ -120,6 +129,7 @@ final class MemoryCatalog: UploadCatalog {
         try change { state in
             state.statuses[video] = .active
             state.publications[video] = request
+            if request.originalFollows == true { state.playable.insert(video) }
         }
     }
 

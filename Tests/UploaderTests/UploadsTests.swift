@@ -112,6 +112,28 @@ import UploaderAPI
         }
     }
 
+    @Test("a long video can be played before its original is stored, and is published again when it is")
+    func playableEarly() async throws {
+        let bytes = try await Clip.longBytes()
+        let opened = Locked(false)
+        let sink = MemorySink { chunk in
+            while chunk.stream == .original, !opened.withLock({ $0 }) { try await Task.sleep(for: .milliseconds(5)) }
+        }
+        let uploads = try uploads(sink)
+        let answer = try await send(uploads, bytes)
+        try await until("the video is playable") { catalog.state.withLock { $0.playable.contains(answer.videoId) } }
+        let early = try #require(catalog.state.withLock { $0.publications[answer.videoId] })
+        #expect(sink.bytes(.original).isEmpty)
+        #expect(
+            early.renditions.first?.segments.last.map { $0.offsetBytes + $0.sizeBytes } == sink.bytes(.source).count)
+        #expect(uploads.sessions.session(answer.uploadSessionId)?.isFinal == false)
+        opened.withLock { $0 = true }
+        #expect(try await finished(uploads, answer.uploadSessionId).status == .completed)
+        let last = try #require(catalog.state.withLock { $0.publications[answer.videoId] })
+        #expect(last.originalFollows == nil && last.renditions == early.renditions)
+        #expect(sink.bytes(.original) == bytes)
+    }
+
     @Test("what is no video is refused with its sentence, and leaves neither session nor file nor video")
     func refused() async throws {
         let uploads = try uploads(MemorySink())

@@ -5,14 +5,12 @@ import Glibc
 ///
 /// - The child leads a process group of its own, so that it and all it starts can be signalled as one.
 /// - Its descriptors are standard input (`/dev/null`), output and error (pipes); every other is closed, whatever flags
-///   the rest of the program gave its own (posix_spawn_file_actions_addclosefrom_np(3)).
+///   the rest of the program gave its own.
 /// - Its signal mask is empty and its signal actions are the default ones.
-///
-/// When this program is killed outright, the child's next write to a pipe fails and ends it. A death signal
-/// (PR_SET_PDEATHSIG) would need code between fork and exec, and follows the thread that forked, not the process.
+/// - It is killed when this process ends, however that comes: what it would go on with is nobody's any more.
 enum Spawn {
     /// A running child and our ends of its pipes: close-on-exec, not blocking.
-    struct Child {
+    struct Child: Sendable {
         let pid: pid_t
         /// Readable when the child has ended.
         let pidfd: Int32
@@ -49,36 +47,24 @@ enum Spawn {
     }
 
     private static func spawn(_ command: Command, output: Int32, error: Int32) throws(ProcessError) -> pid_t {
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
-        posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO)
-        posix_spawn_file_actions_adddup2(&actions, error, STDERR_FILENO)
-        vstack_spawn_close_from(&actions, STDERR_FILENO + 1)
-
-        var attributes = posix_spawnattr_t()
-        posix_spawnattr_init(&attributes)
-        defer { posix_spawnattr_destroy(&attributes) }
-        var signals = sigset_t()
-        sigemptyset(&signals)
-        posix_spawnattr_setsigmask(&attributes, &signals)
-        sigfillset(&signals)
-        posix_spawnattr_setsigdefault(&attributes, &signals)
-        posix_spawnattr_setpgroup(&attributes, 0)
-        let flags = POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF
-        posix_spawnattr_setflags(&attributes, Int16(flags))
-
-        var arguments: [UnsafeMutablePointer<CChar>?] = ([command.executable] + command.arguments).map { strdup($0) }
-        arguments.append(nil)
-        defer { for argument in arguments { free(argument) } }
-        var pid: pid_t = 0
-        let result = posix_spawnp(&pid, command.executable, &actions, &attributes, arguments, environ)
-        guard result == 0 else { throw failure(command, result) }
-        // Of the group, since the child may have children already. Should it be over, there is nothing to do.
-        if command.niceness > 0 {
-            setpriority(__priority_which_t(PRIO_PGRP.rawValue), id_t(pid), CInt(command.niceness))
+        let (reason, pid) = SpawnThread.shared.run {
+            var arguments: [UnsafeMutablePointer<CChar>?] = ([command.executable] + command.arguments).map {
+                strdup($0)
+            }
+            arguments.append(nil)
+            defer { for argument in arguments { free(argument) } }
+            var pid: pid_t = 0
+            let reason = arguments.withUnsafeBufferPointer { arguments in
+                var child = vstack_child()
+                child.arguments = arguments.baseAddress
+                child.output = output
+                child.error = error
+                child.niceness = Int32(command.niceness)
+                return vstack_spawn(&child, &pid)
+            }
+            return (reason, pid)
         }
+        guard reason == 0 else { throw failure(command, reason) }
         return pid
     }
 

@@ -34,6 +34,9 @@ static const unsigned char css_player_css[] = {
 static const unsigned char css_upload_css[] = {
 #embed "../../Web/css/upload.css"
 };
+static const unsigned char js_abr_js[] = {
+#embed "../../Web/js/abr.js"
+};
 static const unsigned char js_api_js[] = {
 #embed "../../Web/js/api.js"
 };
@@ -82,14 +85,26 @@ static const unsigned char js_mse_js[] = {
 static const unsigned char js_nodes_js[] = {
 #embed "../../Web/js/nodes.js"
 };
+static const unsigned char js_offer_js[] = {
+#embed "../../Web/js/offer.js"
+};
+static const unsigned char js_playback_js[] = {
+#embed "../../Web/js/playback.js"
+};
 static const unsigned char js_player_js[] = {
 #embed "../../Web/js/player.js"
+};
+static const unsigned char js_quality_menu_js[] = {
+#embed "../../Web/js/quality-menu.js"
 };
 static const unsigned char js_scenario_js[] = {
 #embed "../../Web/js/scenario.js"
 };
 static const unsigned char js_timeline_js[] = {
 #embed "../../Web/js/timeline.js"
+};
+static const unsigned char js_track_js[] = {
+#embed "../../Web/js/track.js"
 };
 static const unsigned char js_upload_list_js[] = {
 #embed "../../Web/js/upload-list.js"
@@ -111,6 +126,7 @@ static const CWebAsset assets[] = {
     ASSET("css/page.css", css_page_css),
     ASSET("css/player.css", css_player_css),
     ASSET("css/upload.css", css_upload_css),
+    ASSET("js/abr.js", js_abr_js),
     ASSET("js/api.js", js_api_js),
     ASSET("js/app.js", js_app_js),
     ASSET("js/banner.js", js_banner_js),
@@ -127,9 +143,13 @@ static const CWebAsset assets[] = {
     ASSET("js/message-timeline.js", js_message_timeline_js),
     ASSET("js/mse.js", js_mse_js),
     ASSET("js/nodes.js", js_nodes_js),
+    ASSET("js/offer.js", js_offer_js),
+    ASSET("js/playback.js", js_playback_js),
     ASSET("js/player.js", js_player_js),
+    ASSET("js/quality-menu.js", js_quality_menu_js),
     ASSET("js/scenario.js", js_scenario_js),
     ASSET("js/timeline.js", js_timeline_js),
+    ASSET("js/track.js", js_track_js),
     ASSET("js/upload-list.js", js_upload_list_js),
     ASSET("js/upload.js", js_upload_js),
 };

@@ -7,10 +7,14 @@ package struct Publication: Hashable, Sendable {
     package let renditions: [Rendition]
     /// What followers have made meanwhile; empty when the video is published.
     package let ladder: [LadderRendition]
+    /// Whether the original's chunks may still be missing; the video is published again when they are there.
+    package let originalFollows: Bool
 
     package init(
-        durationSec: Double, original: Original, renditions: [Rendition], ladder: [LadderRendition] = []
+        durationSec: Double, original: Original, renditions: [Rendition], ladder: [LadderRendition] = [],
+        originalFollows: Bool = false
     ) {
+        self.originalFollows = originalFollows
         self.durationSec = durationSec
         self.original = original
         self.renditions = renditions

@@ -14,7 +14,10 @@ enum PublicationTables {
             throw CatalogError(.conflict, "video \(id) is \(status.rawValue) and cannot be published")
         }
         let original = publication.original
-        try requireComplete(.original, bytesMin: original.sizeBytes, bytesMax: original.sizeBytes, of: key, connection)
+        if !publication.originalFollows {
+            try requireComplete(
+                .original, bytesMin: original.sizeBytes, bytesMax: original.sizeBytes, of: key, connection)
+        }
         for rendition in publication.renditions {
             try requireComplete(rendition.stream, bytesMin: max(1, rendition.endBytes), of: key, connection)
         }

@@ -34,6 +34,9 @@ package struct EntityTag: Hashable, Sendable {
 
     package init(_ opaque: String) { header = "\"\(opaque)\"" }
 
+    /// - Parameter ofHeader: an `ETag` header's value, quotes and all.
+    package init(ofHeader value: String) { header = value }
+
     /// The tag of bytes that have this digest: its hex digits.
     package init(_ digest: SHA256Digest) { header = digest.quotedHex }
 

@@ -91,6 +91,18 @@ package struct Router: Sendable {
         }
     }
 
+    /// Adds a route about one video that is answered from a task and reads no body.
+    /// - Parameter parameter: the placeholder of the pattern that is the video's id.
+    package mutating func video(
+        _ method: HTTPMethod, _ pattern: String, _ summary: String, id parameter: String = "video_id",
+        handler: @escaping @Sendable (VideoID) async throws -> Response
+    ) {
+        add(method, pattern, summary) { view in
+            let id = try view.videoID(parameter)
+            return .task { try await handler(id) }
+        }
+    }
+
     /// Adds a route that takes a JSON body of up to 1 MiB and is answered from a task.
     package mutating func json<Body: Decodable & Sendable>(
         _ method: HTTPMethod, _ pattern: String, _ summary: String, _ type: Body.Type,

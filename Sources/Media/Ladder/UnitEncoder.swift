@@ -48,7 +48,7 @@ package struct UnitEncoder: Sendable {
             throw MediaError(.unknownQuality, "the unit has a label that its ladder has not")
         }
         let path = scratch.file("source.mp4")
-        let pictures = try await gather(source, into: path)
+        let pictures = try await gather(source, for: unit, into: path)
         let cut = try pictures.cut(unit)
         guard cut.keyframes.count <= Self.keyframesMax else {
             throw MediaError(.unsupported, "the source has too few keyframes to be cut into units")
@@ -82,14 +82,18 @@ package struct UnitEncoder: Sendable {
         Int64((2 * Double(timescale) / max(1, ladder.frameRate ?? 30)).rounded(.up))
     }
 
-    private func gather(_ source: () async throws -> [UInt8]?, into path: String) async throws -> SourcePictures {
+    /// Keeps what the unit has to decode.
+    private func gather(
+        _ source: () async throws -> [UInt8]?, for unit: WorkUnit, into path: String
+    ) async throws -> SourcePictures {
         let file = try ScratchFile(path)
-        var timeline = SourceTimeline()
+        var timeline = SourceTimeline(of: unit)
         while let piece = try await source() {
-            try timeline.feed(piece)
-            try await file.append(piece)
+            for bytes in try timeline.feed(piece) { try await file.append(bytes) }
         }
-        return try timeline.finish()
+        let (pictures, rest) = try timeline.finish()
+        for bytes in rest { try await file.append(bytes) }
+        return pictures
     }
 
     private func assemble(

@@ -29,45 +29,33 @@ package final class AdminService: Service {
         router.task(.get, "/admin/status", "How every service and every storage node is") { _ in
             try .json(await SystemStatus.ask(services, metadata, http))
         }
-        router.add(.get, "/admin/videos", "All videos, newest first (limit, offset)") { request in
-            let limit = try request.integer("limit", default: 1000, in: 1...1000)
-            let offset = try request.integer("offset", default: 0, in: 0...Int.max)
-            return .task { try .json(LibraryListing(try await metadata.videos(limit: limit, offset: offset))) }
-        }
         router.task(.post, "/admin/resume_all", "Go on with every transcoding that is stopped or has failed") { _ in
             try .json(ResumedAll(status: "resumed", resumedCount: try await metadata.resumeJobs().resumedCount))
         }
         addVideoRoutes(to: &router)
-        LibraryRoutes(metadata: metadata).add(to: &router)
+        let library = LibraryRoutes(metadata: metadata)
+        library.addListing(at: "/admin/videos", to: &router)
+        library.add(to: &router)
     }
 
     private func addVideoRoutes(to router: inout Router) {
+        let metadata = metadata
         let video = "/admin/videos/{video_id}"
-        add(.get, "\(video)/status", "All that is known of a video", to: &router) { metadata, id in
+        router.video(.get, "\(video)/status", "All that is known of a video") { id in
             async let job = metadata.jobIfAny(id)
             return try .json(VideoStatusReport(try await metadata.layout(id), try await job))
         }
-        add(.delete, video, "Delete a video and all its chunks", to: &router) { metadata, id in
+        router.video(.delete, video, "Delete a video and all its chunks") { id in
             try await metadata.deleteVideo(id)
             return try .json(Outcome(status: "deleted", videoId: id))
         }
-        add(.post, "\(video)/stop", "Transcode nothing more of a video for now", to: &router) { metadata, id in
+        router.video(.post, "\(video)/stop", "Transcode nothing more of a video for now") { id in
             try await metadata.stopJob(id)
             return try .json(Outcome(status: "stopped", videoId: id))
         }
-        add(.post, "\(video)/resume", "Go on with a video's transcoding", to: &router) { metadata, id in
+        router.video(.post, "\(video)/resume", "Go on with a video's transcoding") { id in
             let isResumed = try await metadata.resumeJob(id).resumedCount > 0
             return try .json(Resumed(status: "resumed", videoId: id, transcodingStarted: isResumed))
-        }
-    }
-
-    private func add(
-        _ method: HTTPMethod, _ path: String, _ summary: String, to router: inout Router,
-        answer: @escaping @Sendable (MetadataClient, VideoID) async throws -> Response
-    ) {
-        router.add(method, path, summary) { [metadata] request in
-            let id = try request.videoID()
-            return .task { try await answer(metadata, id) }
         }
     }
 

@@ -1,18 +1,10 @@
 import Base
 import HTTPClient
+import HostingAPI
 import MetadataAPI
 
 /// `GET /admin/status`: every service as it says it is, and where the chunks are.
 struct SystemStatus: Encodable, Sendable {
-    struct ServiceState: Encodable, Sendable {
-        /// What the service says of itself, or `unreachable`.
-        let status: String
-        let url: String
-        /// Its whole report.
-        let response: JSONValue?
-        let error: String?
-    }
-
     struct Storage: Encodable, Sendable {
         let nodes: [NodeSummary]
         let healthyNodes: Int
@@ -29,10 +21,7 @@ struct SystemStatus: Encodable, Sendable {
     static func ask(_ services: [String: String], _ metadata: MetadataClient, _ http: HTTPClient) async -> SystemStatus
     {
         async let storage = Storage.ask(metadata)
-        let states = await withTaskGroup(of: (String, ServiceState).self) { group in
-            for (name, url) in services { group.addTask { (name, await ServiceState.ask(url, http)) } }
-            return await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
-        }
+        let states = await ServiceState.ask(all: services) { try await http.send($0) }
         return SystemStatus(states, await storage)
     }
 
@@ -41,27 +30,6 @@ struct SystemStatus: Encodable, Sendable {
         self.storage = storage
         let isWell = storage.healthyNodes == storage.nodes.count && !storage.nodes.isEmpty
         overall = isWell && services.values.allSatisfy { $0.status == "healthy" } ? "healthy" : "degraded"
-    }
-}
-
-extension SystemStatus.ServiceState {
-    /// How long a service may take to say how it is.
-    private static let timeout: Duration = .seconds(3)
-
-    fileprivate static func ask(_ url: String, _ http: HTTPClient) async -> Self {
-        var request = ClientRequest.get("\(url)/health")
-        request.totalTimeout = timeout
-        do {
-            let report = try JSON.decode(JSONValue.self, from: try await http.send(request).body)
-            guard case .object(let fields) = report, case .text(let status) = fields["status"] else {
-                return Self(
-                    status: "unreachable", url: url, response: report, error: "no V-Stack service answers there")
-            }
-            return Self(status: status, url: url, response: report, error: nil)
-        } catch {
-            let reason = (error as? any PresentableError)?.message ?? "it does not answer"
-            return Self(status: "unreachable", url: url, response: nil, error: reason)
-        }
     }
 }
 

@@ -64,7 +64,8 @@ extension Publication {
                 filename: original.filename, contentType: original.contentType, sizeBytes: original.sizeBytes,
                 checksum: original.checksum, width: original.width, height: original.height,
                 qualityLabel: original.qualityLabel),
-            renditions: renditions.map(Rendition.init), ladder: ladder.map(LadderRendition.init))
+            renditions: renditions.map(Rendition.init), ladder: ladder.map(LadderRendition.init),
+            originalFollows: request.originalFollows ?? false)
     }
 }
 

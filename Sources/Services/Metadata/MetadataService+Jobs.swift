@@ -15,9 +15,8 @@ extension MetadataService {
         router.task(.get, "/followers", "Followers, and how they have done") { _ in
             try .json(try await self.catalog.followers().map(FollowerSummary.init))
         }
-        router.add(.get, "/jobs/{video_id}", "A video's transcoding, and why it is as it is") { view in
-            let id = try view.videoID()
-            return .task { try .json(try await self.jobMessage(id)) }
+        router.video(.get, "/jobs/{video_id}", "A video's transcoding, and why it is as it is") { id in
+            try .json(try await self.jobMessage(id))
         }
         router.json(.post, "/jobs/{video_id}/start", "Enter a job, or add renditions to it", StartJobRequest.self) {
             request, body in
@@ -25,20 +24,14 @@ extension MetadataService {
             try await self.startJob(id, body)
             return try .json(try await self.jobMessage(id))
         }
-        router.add(.post, "/jobs/{video_id}/stop", "Take a job's units from the followers, and give them no more") {
-            view in
-            let id = try view.videoID()
-            return .task {
-                try await self.catalog.stopJob(of: id, self.jobPolicy, at: self.time.now())
-                return try .json(try await self.jobMessage(id))
-            }
+        router.video(.post, "/jobs/{video_id}/stop", "Take a job's units from the followers, and give them no more") {
+            id in
+            try await self.catalog.stopJob(of: id, self.jobPolicy, at: self.time.now())
+            return try .json(try await self.jobMessage(id))
         }
-        router.add(.post, "/jobs/{video_id}/resume", "Go on with a job, and try again what has failed") { view in
-            let id = try view.videoID()
-            return .task {
-                let isResumed = try await self.catalog.resumeJob(of: id, self.jobPolicy, at: self.time.now())
-                return try .json(ResumeJobsResponse(resumedCount: isResumed ? 1 : 0))
-            }
+        router.video(.post, "/jobs/{video_id}/resume", "Go on with a job, and try again what has failed") { id in
+            let isResumed = try await self.catalog.resumeJob(of: id, self.jobPolicy, at: self.time.now())
+            return try .json(ResumeJobsResponse(resumedCount: isResumed ? 1 : 0))
         }
         router.task(.post, "/jobs/resume", "Go on with every job that is stopped or has failed") { _ in
             var count = 0
@@ -54,7 +47,7 @@ extension MetadataService {
         guard (0...100_000).contains(body.networkSpeed ?? 0) else {
             throw Failure(.invalidArgument, "'network_speed' must be 0 to 100000 Mbit/s")
         }
-        guard let contents = try await catalog.contents(of: id, stream: .thumbnail) else {
+        guard let contents = try await renditions(of: id) else {
             throw Failure(.notFound, "there is no video \(id)")
         }
         guard contents.video.status == .active, let source = contents.renditions.first(where: { $0.stream == .source })
@@ -72,12 +65,18 @@ extension MetadataService {
         _ = try await catalog.resumeJob(of: id, jobPolicy, at: time.now())
     }
 
+    /// The video with its renditions, and none of its many chunks: those of the thumbnail, one at the most, stand for
+    /// them, as chunks are read by their stream.
+    private func renditions(of id: VideoID) async throws -> VideoContents? {
+        try await catalog.contents(of: id, stream: .thumbnail)
+    }
+
     private func jobMessage(_ id: VideoID) async throws -> JobMessage {
         let video = try await requireVideo(id)
         guard let contents = try await catalog.job(of: id) else {
             throw Failure(.notFound, "video \(id) is \(video.status.rawValue) and has no transcoding job")
         }
-        let ladder = try await catalog.contents(of: id, stream: .thumbnail)?.ladder ?? []
+        let ladder = try await renditions(of: id)?.ladder ?? []
         let now = time.now()
         let report = JobReport(contents.job, contents.units, now: now, jobPolicy)
         let rungs = report.rungs.compactMap { rung in

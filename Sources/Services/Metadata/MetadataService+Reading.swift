@@ -17,9 +17,11 @@ extension MetadataService {
         }
         router.add(.get, "/video/{video_id}/layout", "All that a streaming origin needs to know of a video") { view in
             let id = try view.videoID()
+            let request = view.snapshot()
             return .task {
                 let contents = try await self.requireContents(of: id, stream: nil)
-                return try .json(self.rendering.layout(contents, self.registry.view))
+                let layout = try JSON.encode(self.rendering.layout(contents, self.registry.view))
+                return ManifestCache.Entry(layout).response(for: request)
             }
         }
     }

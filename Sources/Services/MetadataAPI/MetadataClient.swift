@@ -30,6 +30,17 @@ package struct MetadataClient: Sendable {
         try await call(.get("\(baseURL)/video/\(id)/layout"))
     }
 
+    /// - Returns: nil when it is still what `known` names.
+    package func layout(_ id: VideoID, unless known: EntityTag?) async throws -> TaggedLayout? {
+        var request = ClientRequest.get("\(baseURL)/video/\(id)/layout")
+        if let known { request.headers.add("If-None-Match", known.header) }
+        let response = try await http.send(request)
+        if known != nil, response.status == .notModified { return nil }
+        return TaggedLayout(
+            layout: try response.decoded(as: VideoLayout.self), tag: EntityTag(ofHeader: response.headers["ETag"] ?? "")
+        )
+    }
+
     package func setStatus(_ id: VideoID, _ request: StatusRequest) async throws {
         try await http.send(.json(.patch, "\(baseURL)/video/\(id)/status", request)).requireSuccess()
     }

@@ -1,5 +1,6 @@
 import Base
 import ChunkPaxos
+import HTTPTypes
 
 /// `uploading` can become `active` (published) or `failed`; any can become `deleted`, which is final.
 package enum VideoStatus: String, Codable, Sendable, CaseIterable {
@@ -260,11 +261,14 @@ package struct PublishRequest: Codable, Sendable {
     package let renditions: [RenditionMessage]
     /// What followers have made; only in the journal, never in a request.
     package let ladder: [LadderRenditionMessage]?
+    /// The original is not stored yet: the video can be played, and is published again when it is.
+    package let originalFollows: Bool?
 
     package init(
         durationSec: Double, original: OriginalMessage, renditions: [RenditionMessage],
-        ladder: [LadderRenditionMessage]? = nil
+        ladder: [LadderRenditionMessage]? = nil, originalFollows: Bool? = nil
     ) {
+        self.originalFollows = originalFollows
         self.durationSec = durationSec
         self.original = original
         self.renditions = renditions
@@ -314,7 +318,24 @@ package struct VideoLayout: Codable, Sendable {
         self.streams = streams
     }
 
+    /// Whether all of the uploaded file is stored: a long video can be played before that.
+    package var isOriginalStored: Bool {
+        guard let original else { return false }
+        return chunks(of: .original).reduce(0) { $0 &+ $1.sizeBytes } >= original.sizeBytes
+    }
+
     package func chunks(of stream: ChunkStream) -> [ManifestChunk] {
         streams.first { $0.stream == stream }?.chunks ?? []
+    }
+}
+
+/// A layout, and what names this state of it.
+package struct TaggedLayout: Sendable {
+    package let layout: VideoLayout
+    package let tag: EntityTag
+
+    package init(layout: VideoLayout, tag: EntityTag) {
+        self.layout = layout
+        self.tag = tag
     }
 }

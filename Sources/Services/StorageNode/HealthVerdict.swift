@@ -39,6 +39,10 @@ struct HealthVerdict: Equatable {
         if diskPercent >= configuration.diskWarningPercent, diskPercent <= configuration.diskCriticalPercent {
             findings.append((.warning, "the disk is \(diskPercent) % full"))
         }
+        // A store that is read-only has nothing to keep up, and says why above.
+        if let failure = statistics.upkeepFailure, statistics.readOnlyReason == nil {
+            findings.append((.warning, "compaction and checkpoints do not go on: \(failure)"))
+        }
         status = findings.first?.level.rawValue ?? "healthy"
         reason = Self.joined(findings.map(\.reason))
         impairment = Self.joined(findings.filter { $0.level != .warning }.map(\.reason))

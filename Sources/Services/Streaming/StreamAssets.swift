@@ -22,10 +22,20 @@ enum StreamAssets {
         return "segment-\(String(repeating: "0", count: max(0, 5 - digits.count)))\(digits).m4s"
     }
 
-    /// The index that a segment's name says; nil for any other name.
+    /// The index that a segment's name says; nil for any other name. Asked with every request, so it makes no strings.
     static func segmentIndex(of name: String) -> Int? {
-        guard name.hasPrefix("segment-"), name.hasSuffix(".m4s"), name.utf8.count <= 32 else { return nil }
-        guard let index = Int(name.dropFirst(8).dropLast(4)), index >= 0, segment(index) == name else { return nil }
+        let (prefix, suffix) = ("segment-".utf8, ".m4s".utf8)
+        let bytes = name.utf8
+        guard bytes.starts(with: prefix), bytes.suffix(suffix.count).elementsEqual(suffix) else { return nil }
+        let digits = bytes.dropFirst(prefix.count).dropLast(suffix.count)
+        guard (5...12).contains(digits.count), digits.count == 5 || digits.first != UInt8(ascii: "0") else {
+            return nil
+        }
+        var index = 0
+        for digit in digits {
+            guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(digit) else { return nil }
+            index = index * 10 + Int(digit - UInt8(ascii: "0"))
+        }
         return index
     }
 }

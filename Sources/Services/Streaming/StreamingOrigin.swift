@@ -1,115 +1,89 @@
 import Base
-import Digests
 import HTTPTypes
-import Media
 import MetadataAPI
 import SmartClient
 import Synchronization
 
-/// Says what a video consists of. The metadata service does.
-package protocol LayoutSource: Sendable {
-    func layout(_ id: VideoID) async throws -> VideoLayout
-}
-
-extension MetadataClient: LayoutSource {}
-
 /// Answers for a video's assets from its layout and its chunks.
+///
+/// What is asked often is answered on the server's own thread from memory (``reply(to:_:)``); everything else from a
+/// task, which leaves what it has made there.
 package final class StreamingOrigin: Sendable {
-    /// Chunks of all the layouts that are kept, at some 400 bytes each, and for how long without asking again. An
-    /// active video's renditions grow, it can be deleted, and its chunks can move.
+    /// Chunks of all the layouts that are kept, and for how long without asking again. An active video's renditions
+    /// grow, it can be deleted, and its chunks can move.
     package static let layoutChunksMax = 100_000
     package static let layoutLifetime: Duration = .seconds(2)
+    /// The same of a video of which more comes every moment: somebody may wait for it.
+    package static let growingLayoutLifetime: Duration = .milliseconds(500)
     /// How much longer they serve while the metadata service is down.
     package static let layoutGrace: Duration = .seconds(300)
     /// A larger asset is streamed instead of kept.
     package static let cachedAssetBytesMax = 16 * ByteCount.mebibyte
-    /// What an entry costs beside its bytes, so that many small ones are bounded too.
-    private static let entryOverheadBytes = 1024
+    /// Memory for answers that are made, and sent, even where none are kept.
+    private static let memoryBytesMin = 64 * ByteCount.mebibyte
 
-    private static let immutable = "public, max-age=31536000, immutable"
-
-    private let layoutSource: any LayoutSource
-    private let reader: ChunkReader
-    private let layouts: CoalescingCache<VideoID, VideoLayout>
-    private let assets: CoalescingCache<EntityTag, [UInt8]>
-
+    let reader: ChunkReader
+    let memory: AnswerMemory
+    private let editions: CoalescingCache<VideoID, Edition>
+    private let answers: AnswerCache
     private let cachedAssetBytesMax: Int
 
+    /// - Parameter cacheBytes: bounds the answers that are kept. Those that are kept no more while they are still sent, or
+    ///   are being made, take as much again at most.
     package init(
         layouts: any LayoutSource, chunks: any ChunkSource, cacheBytes: Int,
         cachedAssetBytesMax: Int = StreamingOrigin.cachedAssetBytesMax,
         clock: @escaping @Sendable () -> ContinuousClock.Instant = { .now }
     ) {
         self.cachedAssetBytesMax = cachedAssetBytesMax
-        layoutSource = layouts
         reader = ChunkReader(chunks)
-        self.layouts = CoalescingCache(
-            costMax: Self.layoutChunksMax, lifetime: Self.layoutLifetime, grace: Self.layoutGrace,
-            clock: clock, cost: { layout in layout.streams.reduce(1) { $0 + $1.chunks.count } })
-        assets = CoalescingCache(costMax: cacheBytes, cost: { $0.count + Self.entryOverheadBytes })
+        memory = AnswerMemory(bytesMax: max(2 * cacheBytes, Self.memoryBytesMin))
+        answers = AnswerCache(bytesMax: cacheBytes)
+        editions = CoalescingCache(
+            costMax: Self.layoutChunksMax,
+            lifetime: { $0.isGrowing ? Self.growingLayoutLifetime : Self.layoutLifetime }, grace: Self.layoutGrace,
+            clock: clock,
+            cost: { $0.cost }, load: { try await Edition.current($0, after: $1, from: layouts) })
     }
 
-    package var cachedBytes: Int { assets.costKept }
-    package var cacheHits: Int { assets.hits }
-    package var cacheMisses: Int { assets.misses }
+    package var cachedBytes: Int { answers.bytesKept }
+    package var memoryBytes: Int { memory.usedBytes }
+    package var cacheHits: Int { answers.hits }
+    package var cacheMisses: Int { answers.misses }
 
-    func master(_ request: Request) async throws -> Response {
-        playlist(try await offeringLayout(request).masterPlaylist, for: request)
-    }
-
-    func manifest(_ request: Request) async throws -> Response {
-        let layout = try await offeringLayout(request)
-        var sets: [DASHManifest.AdaptationSet] = []
-        for set in DASHLayout(layout).sets {
-            var representations: [DASHManifest.Representation] = []
-            for rendition in set.renditions {
-                representations.append(rendition.representation(try await timingTrack(of: rendition, in: layout)))
-            }
-            sets.append(
-                DASHManifest.AdaptationSet(
-                    content: set.content, isIndependent: set.renditions.allSatisfy(\.isOfLadder),
-                    representations: representations))
+    /// On the server's own thread: what is in memory and right, at once; anything else from a task.
+    func reply(to view: any RequestView, _ asset: Asset) throws -> Reply {
+        let id = try view.videoID()
+        if let edition = editions.fresh(id),
+            let answer = answers.find(AnswerCache.Key(video: id, asset: asset), edition: edition.number)
+        {
+            return answer.reply(to: view)
         }
-        return playlist(DASHManifest.text(of: sets), "application/dash+xml", for: request)
+        let request = view.snapshot()
+        return .task { try await self.respond(to: request, asset) }
     }
 
-    func mediaPlaylist(_ request: Request) async throws -> Response {
-        let layout = try await playableLayout(request)
-        return playlist(try layout.rendition(request.parameters["quality"]).mediaPlaylist, for: request)
-    }
-
-    func initialization(_ request: Request) async throws -> Response {
-        let layout = try await playableLayout(request)
-        let rendition = try layout.rendition(request.parameters["quality"])
-        let part = try layout.part(rendition.initialization, digest: rendition.initializationDigest)
-        return try await asset(part, "video/mp4", for: request)
-    }
-
-    func segment(_ request: Request) async throws -> Response {
-        let layout = try await playableLayout(request)
-        let rendition = try layout.rendition(request.parameters["quality"])
-        let name = request.parameters["segment"]
-        guard let index = StreamAssets.segmentIndex(of: name), index < rendition.segments.count else {
-            let last = rendition.segments.isEmpty ? "none" : StreamAssets.segment(rendition.segments.count - 1)
-            throw Failure(
-                .notFound,
-                "quality '\(rendition.label)' has no '\(name.prefix(80))'; its files are \(StreamAssets.playlist), "
-                    + "\(StreamAssets.initialization) and segments up to \(last)")
+    /// A media segment, or an error that says which files there are.
+    func segment(_ view: any RequestView) throws -> Reply {
+        let quality = view.parameters["quality"]
+        if let index = StreamAssets.segmentIndex(of: view.parameters["segment"]) {
+            return try reply(to: view, .segment(quality: quality, index: index))
         }
-        return try await asset(try layout.part(rendition.segments[index].place), "video/mp4", for: request)
-    }
-
-    func thumbnail(_ request: Request) async throws -> Response {
-        let layout = try await playableLayout(request)
-        let chunks = layout.chunks(of: .thumbnail)
-        guard !chunks.isEmpty else { throw Failure(.notFound, "video \(layout.video.videoId) has no thumbnail") }
-        return try await asset(try StreamPart(wholeOf: chunks), "image/jpeg", for: request)
+        let request = view.snapshot()
+        return .task {
+            let rendition = try await self.playableEdition(request).layout.rendition(quality)
+            throw rendition.hasNo(request.parameters["segment"])
+        }
     }
 
     func original(_ request: Request) async throws -> Response {
-        let layout = try await playableLayout(request)
+        let layout = try await playableEdition(request).layout
         guard let original = layout.original else {
             throw Failure(.notFound, "the original of video \(layout.video.videoId) is not kept")
+        }
+        guard layout.isOriginalStored else {
+            throw Failure(
+                .conflict, "the original of video \(layout.video.videoId) is still being stored; try again in a moment")
         }
         let part = try StreamPart(of: layout.chunks(of: .original), offset: 0, size: original.sizeBytes)
         let headers: HTTPHeaders = [
@@ -120,12 +94,8 @@ package final class StreamingOrigin: Sendable {
             part, EntityTag(original.checksum.hex), OriginalHeaders.contentType(of: original), headers, for: request)
     }
 
-    func qualities(_ request: Request) async throws -> Response {
-        try .json(QualitiesMessage(try await playableLayout(request)))
-    }
-
     func unknownAsset(_ request: Request) async throws -> Response {
-        let layout = try await playableLayout(request)
+        let layout = try await playableEdition(request).layout
         let qualities = layout.playable.map { "\($0.label)/\(StreamAssets.playlist)" }
         let known =
             [StreamAssets.master, StreamAssets.manifest] + qualities + ["qualities", "original", "thumbnail.jpg"]
@@ -135,65 +105,32 @@ package final class StreamingOrigin: Sendable {
                 + known.joined(separator: ", "))
     }
 
-    private func playableLayout(_ request: Request) async throws -> VideoLayout {
-        let id = try request.videoID()
-        let layout = try await layouts.value(for: id) { [layoutSource] in try await layoutSource.layout(id) }
-        try layout.requirePlayable()
-        return layout
-    }
-
-    private func offeringLayout(_ request: Request) async throws -> VideoLayout {
-        let layout = try await playableLayout(request)
-        guard !layout.offered.isEmpty else {
-            throw Failure(.notFound, "video \(layout.video.videoId) has no rendition to stream")
+    private func respond(to request: Request, _ asset: Asset) async throws -> Response {
+        let edition = try await playableEdition(request)
+        if let part = try edition.layout.part(of: asset), !isWorthKeeping(part, for: request) {
+            return try await streamed(
+                part, part.tag, asset.contentType, ["Cache-Control": asset.cacheControl], for: request)
         }
-        return layout
+        return try await answer(asset, of: edition).response(to: request)
     }
 
-    /// The track whose time a rendition's segments keep: its picture, or its sound where it has none.
-    private func timingTrack(of rendition: PlayableRendition, in layout: VideoLayout) async throws
-        -> InitializationSegment.Track
-    {
-        let part = try layout.part(rendition.initialization, digest: rendition.initializationDigest)
-        var parser = FragmentParser()
-        let events = try parser.feed(try await keptBytes(of: part))
-        guard case .initialization(let segment)? = events.first,
-            let track = segment.video ?? segment.tracks.first
-        else {
-            throw Failure(
-                .corrupt,
-                "quality '\(rendition.label)' of video \(layout.video.videoId) has no initialization segment")
+    /// Whoever only asks for the head, or has the bytes already, does not make the chunks be read.
+    private func isWorthKeeping(_ part: StreamPart, for request: Request) -> Bool {
+        request.method != .head && !part.tag.matches(ifNoneMatch: request.header("If-None-Match"))
+            && part.range.count <= cachedAssetBytesMax
+    }
+
+    func answer(_ asset: Asset, of edition: Edition) async throws -> Answer {
+        let key = AnswerCache.Key(video: edition.layout.video.videoId, asset: asset)
+        return try await answers.answer(key, edition: edition.number) { kept in
+            try await self.make(asset, of: edition, kept)
         }
-        return track
     }
 
-    private func playlist(
-        _ text: String, _ contentType: String = "application/vnd.apple.mpegurl", for request: Request
-    ) -> Response {
-        let bytes = Array(text.utf8)
-        let tag = EntityTag(String(SHA256.digest(of: bytes).hex.prefix(32)))
-        return Response.content(
-            for: request, size: bytes.count, tag: tag, contentType: contentType, headers: ["Cache-Control": "no-cache"]
-        ) { .bytes(Array(bytes[$0])) }
-    }
-
-    /// A part that never changes: from the cache when it is small.
-    private func asset(_ part: StreamPart, _ contentType: String, for request: Request) async throws -> Response {
-        let headers: HTTPHeaders = ["Cache-Control": Self.immutable]
-        let isUnchanged = part.tag.matches(ifNoneMatch: request.header("If-None-Match"))
-        if request.method == .head || isUnchanged || part.range.count > cachedAssetBytesMax {
-            return try await streamed(part, part.tag, contentType, headers, for: request)
-        }
-        let bytes = try await keptBytes(of: part)
-        return Response.content(
-            for: request, size: bytes.count, tag: part.tag, contentType: contentType, headers: headers
-        ) { $0.count == bytes.count ? .bytes(bytes) : .bytes(Array(bytes[$0])) }
-    }
-
-    private func keptBytes(of part: StreamPart) async throws -> [UInt8] {
-        try await assets.value(for: part.tag) { [reader] in
-            try await reader.bytes(chunks: part.chunks, range: part.range)
-        }
+    private func playableEdition(_ request: Request) async throws -> Edition {
+        let edition = try await editions.value(for: try request.videoID())
+        try edition.layout.requirePlayable()
+        return edition
     }
 
     private func streamed(

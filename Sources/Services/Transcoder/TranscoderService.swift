@@ -47,47 +47,35 @@ package final class TranscoderService: Service {
     }
 
     private func addVideoRoutes(to router: inout Router) {
+        let metadata = metadata
         let video = "/transcode/{video_id}"
         for path in ["/transcode/status/{video_id}", "\(video)/status"] {
-            add(.get, path, "How a video's transcoding goes", to: &router) { metadata, id in
+            router.video(.get, path, "How a video's transcoding goes") { id in
                 async let layout = metadata.layout(id)
                 return try .json(TranscodeStatus(try await metadata.job(id), try await layout))
             }
         }
-        add(.get, "\(video)/qualities", "The qualities that are made, and those that can be played", to: &router) {
-            metadata, id in
+        router.video(.get, "\(video)/qualities", "The qualities that are made, and those that can be played") { id in
             async let layout = metadata.layout(id)
             return try .json(QualitiesMessage(TranscodeStatus(try await metadata.job(id), try await layout)))
         }
-        add(.get, "/transcode/explain/{video_id}", "Why a video's transcoding is as it is", to: &router) {
-            metadata, id in
+        router.video(.get, "/transcode/explain/{video_id}", "Why a video's transcoding is as it is") { id in
             let job = try await metadata.job(id)
             return try .json(
                 TranscodeExplanation(uploadId: id.compact, overall: job.overall, explanation: job.explanation))
         }
-        add(.post, video, "Start a video's transcoding with all qualities that suit it", to: &router) { metadata, id in
+        router.video(.post, video, "Start a video's transcoding with all qualities that suit it") { id in
             _ = try await metadata.startJob(id, StartJobRequest())
             return try .json(TranscodeStarted(id))
         }
         for method in [HTTPMethod.post, .put] {
-            add(method, "\(video)/stop", "Do nothing more for a video for now", to: &router) { metadata, id in
+            router.video(method, "\(video)/stop", "Do nothing more for a video for now") { id in
                 try await metadata.stopJob(id)
                 return try .json(StoppedMessage(status: "stopped", uploadId: id.compact))
             }
-            add(method, "\(video)/resume", "Go on with a video, and try again what has failed", to: &router) {
-                metadata, id in
+            router.video(method, "\(video)/resume", "Go on with a video, and try again what has failed") { id in
                 try .json(TranscodeResumed(resumedCount: try await metadata.resumeJob(id).resumedCount))
             }
-        }
-    }
-
-    private func add(
-        _ method: HTTPMethod, _ path: String, _ summary: String, to router: inout Router,
-        answer: @escaping @Sendable (MetadataClient, VideoID) async throws -> Response
-    ) {
-        router.add(method, path, summary) { [metadata] view in
-            let id = try view.videoID()
-            return .task { try await answer(metadata, id) }
         }
     }
 }

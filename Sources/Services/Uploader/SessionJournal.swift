@@ -15,6 +15,8 @@ final class SessionJournal: Sendable {
         var isReported = false
         /// Nil before the upload was acknowledged, and once nothing is left to do with its file.
         var accepted: AcceptedUpload?
+        /// True while the video is published and its original may not be stored yet.
+        var isOriginalDue: Bool?
     }
 
     private let temporaryFolder: String

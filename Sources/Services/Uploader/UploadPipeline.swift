@@ -20,10 +20,14 @@ struct UploadJob: Sendable {
 
 /// Makes chunks of an upload and stores them: the rendition out of ffmpeg's pipe and, beside it, the original.
 ///
-/// At most ``chunksInFlightMax`` chunks of each of the two are in memory, whatever the file's size.
+/// At most ``chunksInFlightMax`` chunks of each of the two are in memory, whatever the file's size. What somebody waits for
+/// to play goes first: where the rendition is a copy, the original follows when all of it is stored, and of a long file the
+/// rendition is told of at once.
 struct UploadPipeline: Sendable {
     /// Of each stream. Four PUTs to each node keep its group commit busy; more would only hold more memory.
     static let chunksInFlightMax = 4
+    /// An original of more chunks than this is worth not being waited for.
+    static let chunksWaitedForMax = 16
 
     enum Progress: Sendable {
         /// Of the rendition's first chunk.
@@ -37,15 +41,24 @@ struct UploadPipeline: Sendable {
     let chunkBytesMax: Int
     let chunkSecondsTarget: Double
 
+    /// - Parameter playable: called with what can be published before all of the original is stored; not for short files.
     /// - Returns: what the catalog publishes, and how many chunks the rendition has.
-    /// - Throws: ``MediaError``, or what the sink throws; the other stream is given up then.
-    func run(_ job: UploadJob, into sink: any ChunkSink, report: @escaping @Sendable (Progress) -> Void) async throws
-        -> (PublishRequest, chunkCount: Int)
-    {
+    /// - Throws: ``MediaError``, or what the sink or `playable` throws; the other stream is given up then.
+    func run(
+        _ job: UploadJob, into sink: any ChunkSink, report: @escaping @Sendable (Progress) -> Void,
+        playable: @escaping @Sendable (PublishRequest) async throws -> Void
+    ) async throws -> (PublishRequest, chunkCount: Int) {
         let meter = ProgressMeter(isCopy: job.plan.isCopy, report: report)
+        let isLong = job.received.file.sizeBytes > Self.chunksWaitedForMax * chunkBytesMax
+        // A copy is there in the time it takes to store it; with an encode there is time for both.
+        let copy = isLong && job.plan.isCopy ? try await storeRendition(job, sink, meter) : nil
         // Not `async let`: the first failure must end the other at once.
         let rendition = try await withThrowingTaskGroup(of: Rendition?.self) { group in
-            group.addTask { try await storeRendition(job, sink, meter) }
+            group.addTask {
+                let rendition = if let copy { copy } else { try await storeRendition(job, sink, meter) }
+                if isLong { try await playable(publication(job, rendition, originalFollows: true)) }
+                return rendition
+            }
             group.addTask {
                 try await storeOriginal(job, sink, meter)
                 return nil
@@ -55,7 +68,7 @@ struct UploadPipeline: Sendable {
             return rendition
         }
         guard let rendition else { preconditionFailure("the rendition's task returns a rendition") }
-        return (publication(job, rendition), rendition.chunkCount)
+        return (publication(job, rendition, originalFollows: nil), rendition.chunkCount)
     }
 
     private struct Rendition: Sendable {
@@ -119,7 +132,7 @@ struct UploadPipeline: Sendable {
         }
     }
 
-    private func publication(_ job: UploadJob, _ rendition: Rendition) -> PublishRequest {
+    private func publication(_ job: UploadJob, _ rendition: Rendition, originalFollows: Bool?) -> PublishRequest {
         let (width, height) = job.info.video.displaySize
         let segments = rendition.segments
         return PublishRequest(
@@ -139,7 +152,7 @@ struct UploadPipeline: Sendable {
                             offsetBytes: $0.offsetBytes, sizeBytes: $0.sizeBytes, startSec: $0.startSeconds,
                             durationSec: $0.durationSeconds)
                     })
-            ])
+            ], originalFollows: originalFollows)
     }
 
     private static func milliseconds(_ seconds: Double) -> Double { (seconds * 1000).rounded() / 1000 }

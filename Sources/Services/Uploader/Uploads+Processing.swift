@@ -30,14 +30,21 @@ extension Uploads {
         let pipeline = UploadPipeline(
             tools: configuration.tools, chunkBytesMax: accepted.chunkBytesMax,
             chunkSecondsTarget: accepted.chunkSecondsTarget)
-        let (publication, chunkCount) = try await pipeline.run(job, into: sink) { [sessions] progress in
-            sessions.update(id) { $0.on(progress) }
-        }
+        let (publication, chunkCount) = try await pipeline.run(
+            job, into: sink, report: { [sessions] progress in sessions.update(id) { $0.on(progress) } },
+            playable: { try await self.publishEarly(id, accepted.video.videoId, $0) })
         sessions.update(id) { $0.onFinalizing(totalChunks: chunkCount) }
         await sink.mend()
         try await catalog.publish(accepted.video.videoId, publication)
         await noteCompleted(id, accepted)
         await finish(id, job, sink)
+    }
+
+    /// Makes a video playable whose original is still to be stored. Noted first: a restart that finds the video active must
+    /// know that something is left to do.
+    private func publishEarly(_ id: String, _ video: VideoID, _ publication: PublishRequest) async throws {
+        try await sessions.noteDurably(id) { $0.isOriginalDue = true }
+        try await catalog.publish(video, publication)
     }
 
     /// Before anything is proposed: a restart must know whether it may still be the creator.
@@ -55,6 +62,7 @@ extension Uploads {
     func noteCompleted(_ id: String, _ accepted: AcceptedUpload) async {
         await sessions.note(id) { entry in
             entry.session.onCompleted()
+            entry.isOriginalDue = nil
             entry.isReported = true
         }
         completed.add()

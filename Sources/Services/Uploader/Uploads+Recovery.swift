@@ -30,14 +30,18 @@ extension Uploads {
         run {
             await self.process(id, accepted, ticket) {
                 // Nothing can have been proposed of what had not been started.
-                try await self.goOn(id, accepted, isCreator: status == .processing)
+                try await self.goOn(
+                    id, accepted, isCreator: status == .processing, isOriginalDue: entry.isOriginalDue == true)
             }
         }
     }
 
-    private func goOn(_ id: String, _ accepted: AcceptedUpload, isCreator: Bool) async throws {
+    private func goOn(
+        _ id: String, _ accepted: AcceptedUpload, isCreator: Bool, isOriginalDue: Bool
+    ) async throws {
         let video = accepted.video.videoId
         switch try await Self.reporting.run({ try await catalog.status(video) }) {
+        case .active where isOriginalDue: try await storeAgain(id, accepted, isCreator: isCreator)
         case .active:
             if sessions.session(id)?.isFinal == false { await noteCompleted(id, accepted) }
             guard let job = try? await reopen(id, accepted) else { return await forget(id) }
@@ -45,19 +49,24 @@ extension Uploads {
         case .uploading:
             // It may have been silent for long.
             try await catalog.markUploading(video)
-            resumed.add()
-            let job = try await reopen(id, accepted)
-            log.info("an upload goes on after a restart", ["session": id, "video": "\(video)"])
-            do {
-                try await store(id, job, accepted, isCreator: isCreator)
-            } catch let error as any PresentableError where !isCreator && error.category == .conflict {
-                throw Failure(
-                    .conflict,
-                    "interrupted by a restart, after which the video could not be made the same; upload it again",
-                    cause: error)
-            }
+            try await storeAgain(id, accepted, isCreator: isCreator)
         case .failed: throw Failure(.conflict, Self.restartReason)
         case .deleted, nil: throw Failure(.notFound, "the video was deleted before its upload was done")
+        }
+    }
+
+    /// What is stored already is found to be there.
+    private func storeAgain(_ id: String, _ accepted: AcceptedUpload, isCreator: Bool) async throws {
+        resumed.add()
+        let job = try await reopen(id, accepted)
+        log.info("an upload goes on after a restart", ["session": id, "video": "\(accepted.video.videoId)"])
+        do {
+            try await store(id, job, accepted, isCreator: isCreator)
+        } catch let error as any PresentableError where !isCreator && error.category == .conflict {
+            throw Failure(
+                .conflict,
+                "interrupted by a restart, after which the video could not be made the same; upload it again",
+                cause: error)
         }
     }
 

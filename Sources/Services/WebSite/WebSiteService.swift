@@ -11,6 +11,7 @@ package final class WebSiteService: Service {
 
     private let configuration: WebSiteConfiguration
     private let pages: Pages
+    private let upstream: any Upstream
     let metadata: Backend
     private let uploader: Backend
     private let streaming: Backend
@@ -21,6 +22,7 @@ package final class WebSiteService: Service {
 
     init(configuration: WebSiteConfiguration, upstream: any Upstream) {
         self.configuration = configuration
+        self.upstream = upstream
         pages = Pages(streaming: configuration.streaming)
         metadata = Backend(name: "metadata", url: configuration.metadata, upstream: upstream)
         uploader = Backend(name: "uploader", url: configuration.uploader, upstream: upstream)
@@ -39,12 +41,13 @@ package final class WebSiteService: Service {
     package func health() async -> HealthReport { HealthReport(status: "healthy") }
 
     private func addSystemRoutes(to router: inout Router) {
-        let (configuration, metadata, backends) = (configuration, metadata, [metadata, uploader, streaming])
+        let (configuration, metadata, upstream) = (configuration, metadata, upstream)
+        let backends = [metadata, uploader, streaming]
         router.add(.get, "/api/config", "The services' addresses as this browser must use them") { request in
             try .respond(Self.json(configuration.message(forBrowserAt: request.header("Host"))))
         }
         router.task(.get, "/api/health", "How the services behind the site are") { _ in
-            try Self.json(await SystemHealth.ask(backends))
+            try Self.json(await SystemHealth.ask(backends, through: upstream))
         }
         router.task(.get, "/api/stats", "Figures of the system and its storage nodes") { _ in
             try Self.json(try await SystemStats.ask(metadata))

@@ -1,3 +1,4 @@
+import Base
 import Synchronization
 
 // What a test does to the disk behind the store's back.

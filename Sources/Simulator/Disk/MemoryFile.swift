@@ -1,3 +1,4 @@
+import Base
 import ChunkStore
 import Glibc
 import Synchronization

@@ -18,6 +18,14 @@
  * @property {string} resolution such as `1920x1080`, empty when the playlist does not say
  * @property {string} audioGroup of sounds that are streams of their own; empty when its sound is in it
  *
+ * @typedef {object} Sound a stream of sound alone
+ * @property {string} group
+ * @property {string} url of its media playlist
+ *
+ * @typedef {object} Master
+ * @property {Variant[]} variants in the playlist's order, at least one
+ * @property {Sound[]} sounds
+ *
  * @typedef {object} MediaPlaylist
  * @property {Part} init
  * @property {Segment[]} segments
@@ -30,13 +38,21 @@ export class PlaylistError extends Error {}
 /**
  * @param {string} text
  * @param {string} url where it came from, for relative addresses
- * @returns {Variant[]} in the playlist's order, at least one
+ * @returns {Master}
  */
 export function parseMaster(text, url) {
     const lines = linesOf(text);
     /** @type {Variant[]} */
     const variants = [];
+    /** @type {Sound[]} */
+    const sounds = [];
     for (const [index, line] of lines.entries()) {
+        if (line.startsWith("#EXT-X-MEDIA:")) {
+            const attributes = attributesOf(line);
+            const address = attributes.get("URI");
+            const isSound = attributes.get("TYPE") === "AUDIO" && address;
+            if (isSound) sounds.push({ group: attributes.get("GROUP-ID") ?? "", url: new URL(address, url).href });
+        }
         if (!line.startsWith("#EXT-X-STREAM-INF:")) continue;
         const attributes = attributesOf(line);
         const address = lines.slice(index + 1).find((next) => !next.startsWith("#"));
@@ -50,7 +66,7 @@ export function parseMaster(text, url) {
         });
     }
     if (variants.length === 0) throw new PlaylistError("The master playlist names no stream.");
-    return variants;
+    return { variants, sounds };
 }
 
 /**

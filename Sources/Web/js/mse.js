@@ -1,51 +1,55 @@
 /**
- * Plays an HLS stream of CMAF segments through Media Source Extensions: one source buffer for picture and sound, one
- * segment under way at a time, in order from where the viewer is.
- *
- * Invariants: only `#run` appends or removes; a seek only moves `#next` and wakes it. So a source buffer is never
- * touched while it is updating.
+ * Plays an HLS stream of CMAF segments through Media Source Extensions, in the quality that the viewer has chosen or that
+ * suits the line, and sees what is offered later.
  */
 
+import { choose, Throughput } from "./abr.js";
 import { fetchPatiently } from "./fetching.js";
-import { parseMaster, parseMedia, PlaylistError } from "./hls.js";
-import { bufferedUntil, gapEnd, segmentAt } from "./timeline.js";
+import { parseMaster, parseMedia } from "./hls.js";
+import { ofForm, offerOf } from "./offer.js";
+import { Playback } from "./playback.js";
 
-/** @typedef {import("./hls.js").MediaPlaylist} MediaPlaylist */
+/** @typedef {import("./offer.js").Choice} Choice */
+/** @typedef {import("./offer.js").Form} Form */
+/** @typedef {import("./track.js").Rendition} Rendition */
+/** @typedef {{label: string, url: string}} Quality */
+/** @typedef {{qualities: Quality[], chosen: string | null, playing: string}} Qualities `chosen` null: it is left to us */
 
-/** How much is fetched ahead of the viewer. */
-const AHEAD_SECONDS = 30;
-/** How much is kept behind. */
-const BEHIND_SECONDS = 30;
-/** What is kept behind, and aimed for ahead, when the browser has no more room. */
-const SCARCE_SECONDS = 8;
+/** How often it is looked whether more is offered: soon at first, then less and less often. */
+const LOOK_SECONDS = { first: 2, factor: 1.3, max: 30 };
 
 export class StreamPlayer {
     #video;
     #onRetry;
     #onError;
+    #onQualities;
     #closing = new AbortController();
-    /** Ends the fetch under way when a seek makes it useless. */
-    #fetching = new AbortController();
-    #source = new MediaSource();
-    #objectURL = URL.createObjectURL(this.#source);
-    #aheadSeconds = AHEAD_SECONDS;
-    /** @type {MediaPlaylist | null} */
-    #playlist = null;
-    /** Index of the segment to append next. */
-    #next = 0;
-    /** Whether something happened since `#run` last looked: what happens while it appends is not lost. */
-    #isWoken = false;
-    #resume = () => {};
+    #throughput = new Throughput();
+    #masterURL = "";
+    #offer = /** @type {import("./offer.js").Offer} */ ({ choices: [], sound: null });
+    /** @type {Map<string, Rendition>} by the address of the playlist */
+    #renditions = new Map();
+    /** @type {Playback | null} */
+    #playback = null;
+    /** @type {Form} */
+    #form = "whole";
+    /** @type {Choice | null} the viewer's; null: by the line */
+    #chosen = null;
+    /** @type {Choice | null} */
+    #playing = null;
 
     /**
      * @param {HTMLVideoElement} video
-     * @param {(attempt: number, attempts: number) => void} onRetry a fetch failed and is tried again
-     * @param {(error: Error) => void} onError playback cannot go on; the player is closed
+     * @param {object} listeners
+     * @param {(attempt: number, attempts: number) => void} listeners.onRetry a fetch failed and is tried again
+     * @param {(error: Error) => void} listeners.onError playback cannot go on; the player is closed
+     * @param {(qualities: Qualities) => void} listeners.onQualities what is offered or playing has changed
      */
-    constructor(video, onRetry, onError) {
+    constructor(video, { onRetry, onError, onQualities }) {
         this.#video = video;
         this.#onRetry = onRetry;
         this.#onError = onError;
+        this.#onQualities = onQualities;
     }
 
     /** Whether this browser can play streams by itself. */
@@ -58,24 +62,26 @@ export class StreamPlayer {
      * @returns {void} what goes wrong comes by `onError`
      */
     play(masterURL) {
-        const { signal } = this.#closing;
-        this.#video.addEventListener("seeking", () => this.#seek(), { signal });
-        this.#video.addEventListener("timeupdate", () => this.#wake(), { signal });
-        this.#video.addEventListener("waiting", () => this.#stepOverGap(), { signal });
-        this.#video.addEventListener("error", () => this.#fail(mediaError(this.#video.error)), { signal });
-        this.#video.src = this.#objectURL;
-        void this.#run(masterURL).catch((error) => this.#fail(error));
+        this.#masterURL = masterURL;
+        void this.#begin().catch((error) => this.#fail(error));
+    }
+
+    /**
+     * @param {string | null} url of a quality, or null to leave it to the player
+     */
+    select(url) {
+        this.#chosen = this.#offer.choices.find(({ variant }) => variant.url === url) ?? null;
+        const form = this.#chosen ? this.#chosen.form : this.#bestForm();
+        if (form !== this.#form) this.#restart(form);
+        else if (this.#chosen && this.#chosen !== this.#playing) this.#playback?.replacePicture();
+        this.#tell();
     }
 
     /** Lets go of the video element, the network and the buffers. */
     close() {
         if (this.#closing.signal.aborted) return;
         this.#closing.abort();
-        this.#fetching.abort();
-        this.#wake();
-        URL.revokeObjectURL(this.#objectURL);
-        this.#video.removeAttribute("src");
-        this.#video.load();
+        this.#playback?.close();
     }
 
     /** @param {Error} error */
@@ -85,60 +91,140 @@ export class StreamPlayer {
         this.#onError(error);
     }
 
-    /** @param {string} masterURL */
-    async #run(masterURL) {
-        const { playlist, type } = await this.#load(masterURL);
-        await opened(this.#source, this.#closing.signal);
-        const buffer = this.#source.addSourceBuffer(type);
-        this.#source.duration = playlist.duration;
-        this.#playlist = playlist;
-        await this.#append(buffer, await this.#fetch(playlist.init, this.#closing.signal));
-        this.#seek();
-        while (!this.#closing.signal.aborted) {
-            await this.#trim(buffer);
-            const isWhole = this.#next >= playlist.segments.length;
-            if (isWhole) this.#end();
-            if (isWhole || this.#isFar(buffer)) await this.#nextEvent();
-            else await this.#appendNext(buffer, playlist);
-        }
+    async #begin() {
+        this.#offer = await this.#look((part, signal) => this.#fetch(part, signal));
+        if (this.#closing.signal.aborted) return;
+        this.#form = this.#bestForm();
+        this.#open();
+        void this.#lookAgain();
     }
 
-    /** @param {string} masterURL */
-    async #load(masterURL) {
-        const { signal } = this.#closing;
-        const text = async (/** @type {string} */ url) =>
-            new TextDecoder().decode(await this.#fetch({ url, range: null }, signal));
-        const variants = parseMaster(await text(masterURL), masterURL);
-        // There is one source buffer: what has its sound elsewhere would be silent, or refused.
-        const whole = variants.filter((variant) => !variant.audioGroup);
-        if (whole.length === 0) throw new PlaylistError("This player needs picture and sound in one stream.");
-        const playable = whole.find((variant) => MediaSource.isTypeSupported(typeOf(variant.codecs)));
-        if (!playable) throw new PlaylistError(`This browser cannot play ${whole[0].codecs || "this video"}.`);
-        return { playlist: parseMedia(await text(playable.url), playable.url), type: typeOf(playable.codecs) };
+    /** The ladder's rungs are for many lines; what was uploaded is for those who ask for it, or have nothing else. */
+    #bestForm() {
+        return ofForm(this.#offer, "apart").length > 0 ? "apart" : "whole";
+    }
+
+    #open() {
+        const playback = new Playback(this.#video, (error) => this.#fail(error));
+        const { sound } = this.#offer;
+        const choices = [(/** @type {number} */ buffered) => this.#choosePicture(buffered)];
+        if (this.#form === "apart" && sound) choices.push(() => this.#rendition(sound.url, sound.type));
+        this.#playback = playback;
+        playback.play(choices, (part, signal) => this.#measured(part, signal));
     }
 
     /**
-     * @param {SourceBuffer} buffer
-     * @param {MediaPlaylist} playlist
+     * In the other form, from where the viewer is.
+     * @param {Form} form
      */
-    async #appendNext(buffer, playlist) {
-        const index = this.#next;
-        this.#fetching = new AbortController();
-        let bytes;
-        try {
-            bytes = await this.#fetch(playlist.segments[index], this.#fetching.signal);
-        } catch (error) {
-            if (this.#fetching.signal.aborted) return;
-            throw error;
+    #restart(form) {
+        const { currentTime, paused } = this.#video;
+        this.#playback?.close();
+        this.#form = form;
+        this.#playing = null;
+        this.#open();
+        const { signal } = this.#closing;
+        this.#video.addEventListener("loadedmetadata", () => (this.#video.currentTime = currentTime), { once: true, signal });
+        if (!paused) void this.#video.play().catch(() => undefined);
+    }
+
+    /** @param {number} bufferedSeconds */
+    #choosePicture(bufferedSeconds) {
+        const choices = ofForm(this.#offer, this.#form);
+        const last = this.#playing?.variant ?? null;
+        const variants = choices.map(({ variant }) => variant);
+        const best = choose(variants, last, this.#throughput.bitsPerSecond, bufferedSeconds);
+        const wanted = this.#chosen ?? /** @type {Choice} */ (choices.find(({ variant }) => variant === best));
+        if (wanted !== this.#playing) {
+            this.#playing = wanted;
+            this.#tell();
         }
-        if (this.#fetching.signal.aborted) return;
-        if (await this.#append(buffer, bytes)) {
-            // A seek during the append has chosen another one already.
-            if (this.#next === index) this.#next = index + 1;
-            this.#stepOverGap();
-        } else {
-            await this.#makeRoom(buffer);
+        return this.#rendition(wanted.variant.url, wanted.type);
+    }
+
+    /**
+     * What can be played of a media playlist; loaded once, when it is needed.
+     * @param {string} url
+     * @param {string} type
+     * @returns {Rendition}
+     */
+    #rendition(url, type) {
+        const known = this.#renditions.get(url);
+        if (known) return known;
+        /** @type {ReturnType<Rendition["load"]> | null} */
+        let loading = null;
+        const made = { type, load: () => (loading ??= this.#load(url)) };
+        this.#renditions.set(url, made);
+        return made;
+    }
+
+    /** @param {string} url */
+    async #load(url) {
+        const { signal } = this.#closing;
+        const playlist = parseMedia(textOf(await this.#fetch({ url, range: null }, signal)), url);
+        return { playlist, init: await this.#fetch(playlist.init, signal) };
+    }
+
+    /** @param {(part: import("./hls.js").Part, signal: AbortSignal) => Promise<ArrayBuffer>} fetch */
+    async #look(fetch) {
+        const url = this.#masterURL;
+        const text = textOf(await fetch({ url, range: null }, this.#closing.signal));
+        return offerOf(parseMaster(text, url), (type) => MediaSource.isTypeSupported(type));
+    }
+
+    /** While a video is being encoded more is offered from time to time. What plays goes on. */
+    async #lookAgain() {
+        const { signal } = this.#closing;
+        for (let seconds = LOOK_SECONDS.first; ; seconds = Math.min(seconds * LOOK_SECONDS.factor, LOOK_SECONDS.max)) {
+            await sleep(seconds, signal);
+            if (signal.aborted) return;
+            try {
+                const offer = await this.#look(fetchOnce);
+                if (!signal.aborted) this.#accept(offer);
+            } catch {
+                // What is known is enough to go on.
+            }
         }
+    }
+
+    /** @param {import("./offer.js").Offer} offer */
+    #accept(offer) {
+        const known = new Map(this.#offer.choices.map((choice) => [choice.variant.url, choice]));
+        const isNew = offer.choices.some(({ variant }) => !known.has(variant.url));
+        if (!isNew) return;
+        // What is known stays the object that it is: it is compared by that.
+        const choices = offer.choices.map((choice) => known.get(choice.variant.url) ?? choice);
+        this.#offer = { choices, sound: this.#offer.sound ?? offer.sound };
+        this.#tell();
+    }
+
+    #tell() {
+        if (this.#closing.signal.aborted) return;
+        this.#onQualities({
+            qualities: this.#offer.choices.map(({ label, variant }) => ({ label, url: variant.url })),
+            chosen: this.#chosen?.variant.url ?? null,
+            playing: this.#playing?.label ?? "",
+        });
+    }
+
+    /**
+     * @param {import("./hls.js").Part} part
+     * @param {AbortSignal} signal
+     */
+    async #measured(part, signal) {
+        const begun = performance.now();
+        const bytes = await this.#fetch(part, signal);
+        this.#throughput.add(bytes.byteLength, (performance.now() - begun) / 1000);
+        this.#reconsider();
+        return bytes;
+    }
+
+    /** What was uploaded may be more than the line carries, and rungs may have come meanwhile. */
+    #reconsider() {
+        const form = this.#bestForm();
+        const rate = this.#throughput.bitsPerSecond;
+        if (this.#chosen || form === this.#form || !this.#playing || rate === null) return;
+        if (this.#playing.variant.bandwidth > rate) this.#restart(form);
     }
 
     /**
@@ -148,131 +234,34 @@ export class StreamPlayer {
     #fetch(part, signal) {
         return fetchPatiently(part, signal, this.#onRetry);
     }
-
-    /**
-     * @param {SourceBuffer} buffer
-     * @param {ArrayBuffer} bytes
-     * @returns {Promise<boolean>} false when the browser has no room
-     */
-    async #append(buffer, bytes) {
-        try {
-            buffer.appendBuffer(bytes);
-        } catch (error) {
-            if (error instanceof DOMException && error.name === "QuotaExceededError") return false;
-            throw error;
-        }
-        await updated(buffer);
-        return true;
-    }
-
-    /** @param {SourceBuffer} buffer */
-    async #trim(buffer) {
-        const { currentTime } = this.#video;
-        const start = buffer.buffered.length > 0 ? buffer.buffered.start(0) : currentTime;
-        // Twice the distance before anything is cut, so that it does not happen with every segment.
-        if (this.#source.readyState !== "open" || currentTime - start < 2 * BEHIND_SECONDS) return;
-        await remove(buffer, start, currentTime - BEHIND_SECONDS);
-    }
-
-    /** @param {SourceBuffer} buffer */
-    async #makeRoom(buffer) {
-        this.#aheadSeconds = Math.max(SCARCE_SECONDS, this.#aheadSeconds / 2);
-        const { currentTime } = this.#video;
-        if (currentTime > SCARCE_SECONDS) await remove(buffer, 0, currentTime - SCARCE_SECONDS);
-        const far = currentTime + this.#aheadSeconds;
-        if (bufferedUntil(buffer.buffered, currentTime) < far) await remove(buffer, far, Infinity);
-        await this.#nextEvent();
-    }
-
-    /** @param {SourceBuffer} buffer */
-    #isFar(buffer) {
-        const { currentTime } = this.#video;
-        return bufferedUntil(buffer.buffered, currentTime) - currentTime >= this.#aheadSeconds;
-    }
-
-    #seek() {
-        if (!this.#playlist) return;
-        const { buffered, currentTime } = this.#video;
-        const wanted = segmentAt(this.#playlist.segments, bufferedUntil(buffered, currentTime));
-        if (wanted !== this.#next) {
-            this.#next = wanted;
-            this.#fetching.abort();
-        }
-        this.#wake();
-    }
-
-    #stepOverGap() {
-        const { buffered, currentTime, readyState, seeking } = this.#video;
-        if (readyState > HTMLMediaElement.HAVE_CURRENT_DATA && !seeking) return;
-        if (bufferedUntil(buffered, currentTime) > currentTime) return;
-        const target = gapEnd(buffered, currentTime);
-        if (target !== null) this.#video.currentTime = target;
-    }
-
-    #end() {
-        if (this.#source.readyState === "open") this.#source.endOfStream();
-    }
-
-    #wake() {
-        this.#isWoken = true;
-        this.#resume();
-    }
-
-    /** Until the viewer has moved on, or somewhere else, since this was last awaited. */
-    async #nextEvent() {
-        if (!this.#isWoken && !this.#closing.signal.aborted) {
-            await new Promise((resolve) => {
-                this.#resume = () => resolve(undefined);
-            });
-        }
-        this.#isWoken = false;
-    }
 }
 
-/** @param {string} codecs */
-function typeOf(codecs) {
-    return codecs ? `video/mp4; codecs="${codecs}"` : "video/mp4";
+/** @param {ArrayBuffer} bytes */
+function textOf(bytes) {
+    return new TextDecoder().decode(bytes);
 }
 
 /**
- * @param {MediaSource} source
+ * @param {import("./hls.js").Part} part
  * @param {AbortSignal} signal
  */
-function opened(source, signal) {
-    if (source.readyState === "open") return Promise.resolve();
-    return new Promise((resolve, reject) => {
-        source.addEventListener("sourceopen", resolve, { once: true });
-        signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-    });
+async function fetchOnce({ url }, signal) {
+    const response = await fetch(url, { signal });
+    if (!response.ok) throw new Error(`answered ${response.status}`);
+    return response.arrayBuffer();
 }
 
 /**
- * @param {SourceBuffer} buffer
- * @param {number} start
- * @param {number} end
+ * @param {number} seconds
+ * @param {AbortSignal} signal ends the wait early
+ * @returns {Promise<void>}
  */
-async function remove(buffer, start, end) {
-    if (end <= start) return;
-    buffer.remove(start, end);
-    await updated(buffer);
-}
-
-/** @param {SourceBuffer} buffer */
-function updated(buffer) {
-    return new Promise((resolve, reject) => {
-        buffer.addEventListener("updateend", resolve, { once: true });
-        buffer.addEventListener("error", () => reject(new Error("The browser cannot decode this video.")), { once: true });
+function sleep(seconds, signal) {
+    return new Promise((resolve) => {
+        const timer = setTimeout(resolve, seconds * 1000);
+        signal.addEventListener("abort", () => {
+            clearTimeout(timer);
+            resolve();
+        }, { once: true });
     });
 }
-
-/** @param {MediaError | null} error */
-function mediaError(error) {
-    const words = {
-        [MediaError.MEDIA_ERR_NETWORK]: "The video broke off on the way.",
-        [MediaError.MEDIA_ERR_DECODE]: "The browser cannot decode this video.",
-        [MediaError.MEDIA_ERR_SRC_NOT_SUPPORTED]: "The browser cannot play this kind of video.",
-    };
-    return new Error((error && words[error.code]) || "The video cannot be played.");
-}
-
-export { mediaError };

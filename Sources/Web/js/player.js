@@ -4,7 +4,9 @@ import * as api from "./api.js";
 import { byId, setText } from "./dom.js";
 import { ago, bytes, counted, duration } from "./format.js";
 import { showLinks } from "./links.js";
-import { mediaError, StreamPlayer } from "./mse.js";
+import { StreamPlayer } from "./mse.js";
+import { mediaError } from "./playback.js";
+import { QualityMenu } from "./quality-menu.js";
 
 /** @typedef {import("./api.js").Video} Video */
 
@@ -19,6 +21,7 @@ export class Player {
     #spinner = byId("player-spinner", HTMLElement);
     #status = byId("player-status", HTMLElement);
     #retry = byId("player-retry", HTMLButtonElement);
+    #quality = new QualityMenu((url) => this.#stream?.select(url));
     #config;
     #onClose;
     /** @type {StreamPlayer | null} */
@@ -82,6 +85,7 @@ export class Player {
         clearTimeout(this.#bufferingTimer);
         this.#stream?.close();
         this.#stream = null;
+        this.#quality.hide();
         if (!this.#video.hasAttribute("src")) return;
         this.#video.removeAttribute("src");
         this.#video.load();
@@ -127,7 +131,8 @@ export class Player {
                     this.#say(`The streaming service does not answer; trying again (${attempt} of ${attempts - 1})…`);
                 }
             };
-            this.#stream = new StreamPlayer(this.#video, onRetry, fail);
+            const onQualities = (/** @type {import("./mse.js").Qualities} */ qualities) => this.#quality.show(qualities);
+            this.#stream = new StreamPlayer(this.#video, { onRetry, onError: fail, onQualities });
             this.#stream.play(master);
         } else if (this.#video.canPlayType(NATIVE_TYPE)) {
             this.#video.addEventListener("error", () => fail(mediaError(this.#video.error)), { signal });

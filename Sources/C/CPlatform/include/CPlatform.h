@@ -4,7 +4,6 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <spawn.h>
 #include <stdint.h>
 
 /// A checksum with the signature of ISA-L's crc32_iscsi.
@@ -33,8 +32,21 @@ int vstack_current_core(void);
 /// A pipe that children do not inherit, whose read end does not block and which holds `size` bytes where allowed.
 int vstack_pipe(int ends[2], int size);
 
-/// The child closes every descriptor from `first` on (posix_spawn_file_actions_addclosefrom_np(3)).
-int vstack_spawn_close_from(posix_spawn_file_actions_t *actions, int first);
+/// A program to start.
+struct vstack_child {
+    /// Its name, looked up in PATH, and its arguments, ended by NULL.
+    char *const *arguments;
+    /// Descriptors that become its standard output and error. Its standard input is empty, all others are closed.
+    int output;
+    int error;
+    /// Its nice value; 0 keeps the caller's.
+    int niceness;
+};
+
+/// Starts a program in a process group of its own, with default signal actions, which is killed when the calling thread
+/// ends (PR_SET_PDEATHSIG, prctl(2)): the caller must be a thread that lives as long as the process.
+/// Returns 0 and sets `pid`, or returns errno.
+int vstack_spawn(const struct vstack_child *child, int *pid);
 
 /// Opens a file for reading past the page cache (O_DIRECT, a number that differs between processors).
 int vstack_open_direct(const char *path);
