@@ -25,7 +25,8 @@ struct DirectJSONTests {
     @Test(
         "what is rare or wrong is left to the general decoder",
         arguments: [
-            "[-1]", "[-0]", "[01]", "[00]", "[1.]", "[.5]", "[1e3]", "[1E3]", "[+1]", "[1,]", "[1 2]", "[", "[1", "", "1",
+            "[-1]", "[-0]", "[01]", "[00]", "[1.]", "[.5]", "[1e3]", "[1E3]", "[+1]", "[1,]", "[1 2]", "[", "[1", "",
+            "1",
             "[1]]", "[1] x", "[null]", "[true]", "[1234567890123456]", "[0.1234567890123456]", "[99999999999999999999]",
             "\u{feff}[1]", "[1]\u{0}",
         ])
@@ -33,7 +34,9 @@ struct DirectJSONTests {
 
     @Test(
         "so is text with escapes or beyond ASCII",
-        arguments: [#"["\n"]"#, #"["\u0041"]"#, #"["\"]"#, #"["ü"]"#, "[\"\u{7f}\"]", "[\"\n\"]", #"["a]"#, #"["a"b]"#, "['a']"]
+        arguments: [
+            #"["\n"]"#, #"["\u0041"]"#, #"["\"]"#, #"["ü"]"#, "[\"\u{7f}\"]", "[\"\n\"]", #"["a]"#, #"["a"b]"#, "['a']",
+        ]
     )
     func rareText(_ text: String) { #expect(JSONReader.value([String].self, in: Array(text.utf8)) == nil) }
 
@@ -46,7 +49,9 @@ struct DirectJSONTests {
 
     @Test("a number is written as the general encoder writes it")
     func writtenNumbers() throws {
-        var numbers: [Double] = [0, -0.0, 1, -1, 0.1, 1e15, 1e16, 1e17, 1e300, .leastNonzeroMagnitude, 4.004, 123_456.789, -2.5, .pi]
+        var numbers: [Double] = [
+            0, -0.0, 1, -1, 0.1, 1e15, 1e16, 1e17, 1e300, .leastNonzeroMagnitude, 4.004, 123_456.789, -2.5, .pi,
+        ]
         var bits: UInt64 = 1
         for _ in 0..<2000 {
             bits = bits &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407

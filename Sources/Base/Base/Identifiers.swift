@@ -28,7 +28,11 @@ package struct VideoID: Hashable, Sendable, CustomStringConvertible {
                 continue
             }
             guard let digit = Hex.value(of: byte) else { return nil }
-            if digitCount < 16 { words.high = words.high << 4 | UInt64(digit) } else { words.low = words.low << 4 | UInt64(digit) }
+            if digitCount < 16 {
+                words.high = words.high << 4 | UInt64(digit)
+            } else {
+                words.low = words.low << 4 | UInt64(digit)
+            }
             digitCount += 1
         }
         (high, low) = words
@@ -86,9 +90,10 @@ package struct ChunkID: Hashable, Sendable, CustomStringConvertible {
     package let description: String
 
     package init?(_ text: some StringProtocol) {
-        let bytes = text.utf8
-        guard (1...Self.lengthMax).contains(bytes.count), bytes.allSatisfy(Self.isAllowed) else { return nil }
-        description = String(text)
+        var text = String(text)
+        let isName = text.withUTF8 { (1...Self.lengthMax).contains($0.count) && $0.allSatisfy(Self.isAllowed) }
+        guard isName else { return nil }
+        description = text
     }
 
     /// Chunk `sequence` of one of a video's byte streams, `<video>-<stream>-000`: three digits and growing past 999.
