@@ -31,6 +31,8 @@ class Scale:
     few_chunks: int
     # How many chunks of 2 MiB a node has that scrubs or compacts: more work than is done during the load.
     upkeep_chunks: int
+    # How fast it does so, in bytes a second; None where nobody says.
+    upkeep_rate: int | None
     # Playing time and height of the video whose ladder is made.
     ladder_video_seconds: int
     ladder_video_height: int
@@ -40,7 +42,7 @@ class Scale:
         return Scale(
             rounds=5, load_seconds=4, write_chunks=800, upload_video_seconds=60, manifest_video_seconds=1000,
             stream_video_seconds=300, players=1000, played_video_seconds=600, played_seconds=60,
-            pressed_video_seconds=600, peer_ladder_seconds=20, many_chunks=1_000_000, few_chunks=1000, upkeep_chunks=384,
+            pressed_video_seconds=600, peer_ladder_seconds=20, many_chunks=1_000_000, few_chunks=1000, upkeep_chunks=384, upkeep_rate=None,
             ladder_video_seconds=60, ladder_video_height=1080)
 
     @staticmethod
@@ -49,8 +51,8 @@ class Scale:
         return Scale(
             rounds=1, load_seconds=1, write_chunks=16, upload_video_seconds=2, manifest_video_seconds=30,
             stream_video_seconds=12, players=20, played_video_seconds=30, played_seconds=6, pressed_video_seconds=2,
-            peer_ladder_seconds=1, many_chunks=500, few_chunks=50, upkeep_chunks=80, ladder_video_seconds=1,
-            ladder_video_height=360)
+            peer_ladder_seconds=1, many_chunks=500, few_chunks=50, upkeep_chunks=80, upkeep_rate=8 * 2**20,
+            ladder_video_seconds=1, ladder_video_height=360)
 
 
 @dataclass(frozen=True)
