@@ -25,7 +25,7 @@ UNIT_CORES := ^(Base|Conversions|Fuzz|Jobs|Digests|ChunkPaxos|ConsensusSimulator
 UNIT_MEDIA := ^(Processes|Media|Uploader)Tests
 # What crashes a decoder is kept in its corpus, which the unit tests run over.
 FUZZ_CORPUS := Tests/FuzzTests/Corpus
-FUZZ_TARGETS := record superblock checkpoint store fragments http
+FUZZ_TARGETS := record superblock checkpoint store fragments http json
 FUZZ_SECONDS := 60
 SWIFT_FOLDERS := Package.swift Sources Tests
 

@@ -13,6 +13,8 @@ enum FuzzTarget: String, CaseIterable, Sendable {
     case fragments
     /// What HTTP headers and queries carry.
     case http
+    /// A chunk's value, as the reader of its own reads it and as the general decoder does.
+    case json
 
     func run(_ bytes: [UInt8]) {
         switch self {
@@ -22,6 +24,7 @@ enum FuzzTarget: String, CaseIterable, Sendable {
         case .store: FuzzedStore.open(log: bytes, checkpoint: nil)
         case .fragments: FuzzedMedia.parse(bytes)
         case .http: FuzzedHTTP.decode(bytes)
+        case .json: FuzzedJSON.decode(bytes)
         }
     }
 }

@@ -152,7 +152,14 @@ final class Harness: Sendable {
             case .body(let limit, let task):
                 #expect(bytes.count <= limit)
                 return try Self.answer(try await task(bytes))
-            case .stream, .form, .sink: throw Failure(.internal, "no route of this service streams")
+            case .sink(let limit, let sink):
+                #expect(bytes.count <= limit)
+                try bytes.withUnsafeBytes { try sink.receive($0) }
+                let result = await withCheckedContinuation { continuation in
+                    sink.finish { continuation.resume(returning: $0) }
+                }
+                return try Self.answer(try result.get())
+            case .stream, .form: throw Failure(.internal, "no route of this service streams")
             }
         } catch {
             return try Self.answer(.failure(error))

@@ -5,25 +5,78 @@ import Foundation
 /// Parses both forms the APIs use, `550e8400-e29b-41d4-a716-446655440000` and the same 32 hex digits without
 /// hyphens (the video backend's `hash`), in either case; prints the hyphenated lower-case form.
 package struct VideoID: Hashable, Sendable, CustomStringConvertible {
-    private let uuid: UUID
+    /// The UUID's 16 bytes in two big-endian words.
+    private let high: UInt64
+    private let low: UInt64
 
-    package init() { uuid = UUID() }
+    package init() { (high, low) = withUnsafeBytes(of: UUID().uuid) { Self.words(of: $0) } }
 
     package init?(_ text: some StringProtocol) {
-        var hyphenated = String(text)
-        if hyphenated.utf8.count == 32, hyphenated.utf8.allSatisfy({ $0 != UInt8(ascii: "-") }) {
-            for offset in [20, 16, 12, 8] {
-                hyphenated.insert("-", at: hyphenated.utf8.index(hyphenated.startIndex, offsetBy: offset))
-            }
-        }
-        guard hyphenated.utf8.count == 36, let uuid = UUID(uuidString: hyphenated) else { return nil }
-        self.uuid = uuid
+        var text = String(text)
+        guard let id = text.withUTF8({ VideoID(utf8: $0) }) else { return nil }
+        self = id
     }
 
-    package var description: String { uuid.uuidString.lowercased() }
+    package init?(utf8 text: UnsafeBufferPointer<UInt8>) {
+        let isHyphenated = text.count == Self.hyphenatedCount
+        guard isHyphenated || text.count == Self.digitCount else { return nil }
+        var words: (high: UInt64, low: UInt64) = (0, 0)
+        var digitCount = 0
+        for (index, byte) in text.enumerated() {
+            if isHyphenated, Self.isHyphenPlace(index) {
+                guard byte == Self.hyphen else { return nil }
+                continue
+            }
+            guard let digit = Hex.value(of: byte) else { return nil }
+            if digitCount < 16 {
+                words.high = words.high << 4 | UInt64(digit)
+            } else {
+                words.low = words.low << 4 | UInt64(digit)
+            }
+            digitCount += 1
+        }
+        (high, low) = words
+    }
+
+    package var description: String {
+        withDigits { digits in
+            String(unsafeUninitializedCapacity: Self.hyphenatedCount) { output in
+                var next = 0
+                for digit in digits {
+                    if Self.isHyphenPlace(next) {
+                        output[next] = Self.hyphen
+                        next += 1
+                    }
+                    output[next] = digit
+                    next += 1
+                }
+                return next
+            }
+        }
+    }
 
     /// 32 lower-case hex digits, the form the video backend calls `hash` and `upload_id`.
-    package var compact: String { description.replacing("-", with: "") }
+    package var compact: String { withDigits { String(decoding: $0, as: UTF8.self) } }
+
+    private static let digitCount = 32
+    private static let hyphenatedCount = 36
+    private static let hyphen = UInt8(ascii: "-")
+
+    private static func isHyphenPlace(_ index: Int) -> Bool { index == 8 || index == 13 || index == 18 || index == 23 }
+
+    private static func words(of bytes: UnsafeRawBufferPointer) -> (UInt64, UInt64) {
+        func word(_ offset: Int) -> UInt64 {
+            UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+        }
+        return (word(0), word(8))
+    }
+
+    private func withDigits<R>(_ body: (UnsafeMutableBufferPointer<UInt8>) -> R) -> R {
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Self.digitCount) { digits in
+            Swift.withUnsafeBytes(of: (high.bigEndian, low.bigEndian)) { Hex.write($0, to: digits) }
+            return body(digits)
+        }
+    }
 }
 
 extension VideoID: TextCodable {
@@ -37,9 +90,10 @@ package struct ChunkID: Hashable, Sendable, CustomStringConvertible {
     package let description: String
 
     package init?(_ text: some StringProtocol) {
-        let bytes = text.utf8
-        guard (1...Self.lengthMax).contains(bytes.count), bytes.allSatisfy(Self.isAllowed) else { return nil }
-        description = String(text)
+        var text = String(text)
+        let isName = text.withUTF8 { (1...Self.lengthMax).contains($0.count) && $0.allSatisfy(Self.isAllowed) }
+        guard isName else { return nil }
+        description = text
     }
 
     /// Chunk `sequence` of one of a video's byte streams, `<video>-<stream>-000`: three digits and growing past 999.

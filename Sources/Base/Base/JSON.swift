@@ -10,8 +10,27 @@ package enum JSON {
         return [UInt8](try encoder.encode(value))
     }
 
+    /// The same bytes from what writes them itself.
+    package static func encode(_ value: some Encodable & JSONWritable) throws(Failure) -> [UInt8] {
+        var json = JSONWriter()
+        try value.write(to: &json)
+        return json.bytes
+    }
+
+    /// The same value from what reads itself, as long as it is plain.
+    package static func decode<Value: Decodable & JSONReadable>(
+        _ type: Value.Type, from bytes: [UInt8]
+    ) throws(Failure) -> Value {
+        if let value = JSONReader.value(type, in: bytes) { return value }
+        return try decodeAny(type, from: bytes)
+    }
+
     /// - Throws: ``Failure`` of category `invalidArgument` that names the field.
     package static func decode<Value: Decodable>(_ type: Value.Type, from bytes: [UInt8]) throws(Failure) -> Value {
+        try decodeAny(type, from: bytes)
+    }
+
+    private static func decodeAny<Value: Decodable>(_ type: Value.Type, from bytes: [UInt8]) throws(Failure) -> Value {
         let decoder = JSONDecoder()
         decoder.keyDecodingStrategy = .convertFromSnakeCase
         do {

@@ -16,19 +16,28 @@ package struct SHA256Digest: Hashable, Sendable {
 
     /// 64 hex digits, in either case, with or without the prefix `sha256:` and the quotes of an `ETag`.
     package init?(_ text: some StringProtocol) {
+        var text = String(text)
+        guard let digest = text.withUTF8({ SHA256Digest(utf8: $0) }) else { return nil }
+        self = digest
+    }
+
+    package init?(utf8 text: UnsafeBufferPointer<UInt8>) {
         var digits = text[...]
-        if digits.hasPrefix("\""), digits.hasSuffix("\""), digits.utf8.count >= 2 {
+        if digits.count >= 2, digits.first == Self.quote, digits.last == Self.quote {
             digits = digits.dropFirst().dropLast()
         }
-        if digits.hasPrefix("sha256:") { digits = digits.dropFirst(7) }
-        guard digits.utf8.count == 64 else { return nil }
-        var words: [UInt64] = [0, 0, 0, 0]
-        for (index, digit) in digits.utf8.enumerated() {
-            guard let value = Hex.value(of: digit) else { return nil }
-            words[index / 16] = words[index / 16] << 4 | UInt64(value)
+        if digits.starts(with: Self.tag) { digits = digits.dropFirst(Self.tag.count) }
+        guard digits.count == Self.byteCount * 2 else { return nil }
+        func word(_ index: Int) -> UInt64? {
+            let start = digits.startIndex + index * 16
+            return Hex.word(UnsafeBufferPointer(rebasing: digits[start..<start + 16]))
         }
-        self.words = (words[0], words[1], words[2], words[3])
+        guard let a = word(0), let b = word(1), let c = word(2), let d = word(3) else { return nil }
+        words = (a, b, c, d)
     }
+
+    private static let quote = UInt8(ascii: "\"")
+    private static let tag = Array("sha256:".utf8)
 
     package func withUnsafeBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R {
         let bigEndian = (words.0.bigEndian, words.1.bigEndian, words.2.bigEndian, words.3.bigEndian)
@@ -51,7 +60,16 @@ package struct SHA256Digest: Hashable, Sendable {
     }
 
     /// `sha256:` and 64 hex digits: how JSON carries it.
-    package var tagged: String { "sha256:" + hex }
+    package var tagged: String {
+        withUnsafeBytes { bytes in
+            let start = Self.tag.count
+            return String(unsafeUninitializedCapacity: start + Self.byteCount * 2) { output in
+                _ = output.initialize(from: Self.tag)
+                Hex.write(bytes, to: UnsafeMutableBufferPointer(rebasing: output[start...]))
+                return start + Self.byteCount * 2
+            }
+        }
+    }
 
     /// The first 16 bytes as two words, for hash tables.
     package var prefix: (UInt64, UInt64) { (words.0, words.1) }
@@ -83,6 +101,17 @@ package enum Hex {
             output[index * 2] = digit(byte >> 4)
             output[index * 2 + 1] = digit(byte & 15)
         }
+    }
+
+    /// The number that up to 16 digits stand for; nil when they are none.
+    package static func word(_ digits: UnsafeBufferPointer<UInt8>) -> UInt64? {
+        guard (1...16).contains(digits.count) else { return nil }
+        var word: UInt64 = 0
+        for digit in digits {
+            guard let value = value(of: digit) else { return nil }
+            word = word << 4 | UInt64(value)
+        }
+        return word
     }
 
     package static func value(of digit: UInt8) -> UInt8? {

@@ -8,6 +8,10 @@ extension SHA256 {
         var context = SHA256_CTX()
         SHA256_Init(&context)
         SHA256_Update(&context, bytes.baseAddress, bytes.count)
+        return finish(&context)
+    }
+
+    static func finish(_ context: inout SHA256_CTX) -> SHA256Digest {
         let digest = withUnsafeTemporaryAllocation(byteCount: SHA256Digest.byteCount, alignment: 8) { output in
             SHA256_Final(output.baseAddress?.assumingMemoryBound(to: UInt8.self), &context)
             return SHA256Digest(bytes: UnsafeRawBufferPointer(output))

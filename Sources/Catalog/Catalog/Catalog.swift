@@ -56,9 +56,12 @@ package protocol Catalog: Sendable {
 
     /// Records a chunk that consensus has decided, or adds replicas to one that is recorded already. Either is a sign
     /// of life of the video's upload at `time`.
-    /// - Returns: the chunk as it is recorded now, with every replica.
-    /// - Throws: ``CatalogError`` of code `conflict` when the id, or the place in the stream, has another chunk.
-    func recordChunk(_ chunk: Chunk, at time: Timestamp) async throws(CatalogError) -> Chunk
+    ///
+    /// There is one for every commit, so it takes no task: `completion` is called on the catalog's own thread, and must
+    /// not block. It gets the chunk as it is recorded now, with every replica, or a ``CatalogError`` of code `conflict`
+    /// when the id, or the place in the stream, has another chunk.
+    func recordChunk(
+        _ chunk: Chunk, at time: Timestamp, _ completion: @escaping @Sendable (Result<Chunk, CatalogError>) -> Void)
 
     // Groups and nodes
 
@@ -204,5 +207,15 @@ package protocol Catalog: Sendable {
 extension Catalog {
     package func publish(_ id: VideoID, _ publication: Publication) async throws(CatalogError) {
         try await publish(id, publication, job: nil)
+    }
+}
+
+extension Catalog {
+    /// The same for callers that await.
+    package func recordChunk(_ chunk: Chunk, at time: Timestamp) async throws(CatalogError) -> Chunk {
+        let result = await withCheckedContinuation { continuation in
+            recordChunk(chunk, at: time) { continuation.resume(returning: $0) }
+        }
+        return try result.get()
     }
 }

@@ -12,6 +12,10 @@ package final class CatalogSQLite: Catalog {
     /// Connections that read at the same time.
     private static let readerCount = 4
 
+    /// Pages of the log after which it is folded into the file: 32 MiB. A page is written there once, however often it
+    /// changed in between, and under load the same few change with every commit.
+    private static let logPagesMax = 8192
+
     private let writer: Writer
     private let readers: Readers
     private let path: String
@@ -68,7 +72,8 @@ package final class CatalogSQLite: Catalog {
     private static func writeAhead(_ connection: Connection) throws(CatalogError) {
         for attempt in 1... {
             do throws(CatalogError) {
-                return try connection.script("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")
+                return try connection.script(
+                    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = \(logPagesMax)")
             } catch {
                 guard error.code == .overloaded, attempt < Connection.busyMillisecondsMax / 10 else { throw error }
                 usleep(10_000)
@@ -159,8 +164,11 @@ extension CatalogSQLite {
         try await read { (connection) throws(CatalogError) in try ChunkTable.find(id, connection)?.chunk }
     }
 
-    package func recordChunk(_ chunk: Chunk, at time: Timestamp) async throws(CatalogError) -> Chunk {
-        try await write { (connection) throws(CatalogError) in try ChunkTable.record(chunk, at: time, connection) }
+    package func recordChunk(
+        _ chunk: Chunk, at time: Timestamp, _ completion: @escaping @Sendable (Result<Chunk, CatalogError>) -> Void
+    ) {
+        writer.write(
+            { (connection) throws(CatalogError) in try ChunkTable.record(chunk, at: time, connection) }, completion)
     }
 
     package func placementGroup(_ id: String) async throws(CatalogError) -> PlacementGroup? {

@@ -53,15 +53,15 @@ enum ChunkTable {
             throw CatalogError(.conflict, "video \(chunk.video) has failed and takes no more chunks")
         }
         if status == .uploading { try VideoTable.noteActivity(of: video, at: time, connection) }
-        if let (key, present) = try find(chunk.id, connection) {
-            guard present.isSameValue(as: chunk) else {
-                throw CatalogError(.conflict, "chunk \(chunk.id) is recorded with another value")
-            }
-            try addReplicas(chunk.replicas, to: key, of: chunk, in: video, connection)
-        } else {
-            try enter(chunk, into: video, connection)
+        if let recorded = try enterNew(chunk, into: video, connection) {
             if status == .active { try JournalTable.noteChange(of: video, .counters, connection) }
+            return recorded
         }
+        guard let (key, present) = try find(chunk.id, connection) else { throw placeTaken(chunk) }
+        guard present.isSameValue(as: chunk) else {
+            throw CatalogError(.conflict, "chunk \(chunk.id) is recorded with another value")
+        }
+        try addReplicas(chunk.replicas, to: key, of: chunk, in: video, connection)
         guard let recorded = try find(chunk.id, connection)?.chunk else {
             throw CatalogError(.database, "chunk \(chunk.id) was recorded and is not there")
         }
@@ -70,13 +70,13 @@ enum ChunkTable {
 
     /// Enters a chunk that is not there.
     static func enter(_ chunk: Chunk, into video: Int64, _ connection: Connection) throws(CatalogError) {
-        let key = try insert(chunk, into: video, connection)
-        try addReplicas(chunk.replicas, to: key, of: chunk, in: video, connection)
+        guard try enterNew(chunk, into: video, connection) != nil else { throw placeTaken(chunk) }
     }
 
-    private static func insert(
+    /// - Returns: nil when the id, or the place in the stream, is taken.
+    private static func enterNew(
         _ chunk: Chunk, into video: Int64, _ connection: Connection
-    ) throws(CatalogError) -> Int64 {
+    ) throws(CatalogError) -> Chunk? {
         try connection.run(
             """
             INSERT INTO chunks (id, video_key, stream, sequence, size_bytes, checksum, redundancy_mode, start_sec,
@@ -88,20 +88,43 @@ enum ChunkTable {
                 SQLValue(chunk.sizeBytes), .blob(chunk.checksum.withUnsafeBytes(Array.init)),
                 .text(chunk.redundancyMode.rawValue), SQLValue(chunk.startSec), SQLValue(chunk.durationSec),
             ])
-        guard connection.changeCount == 1 else {
-            throw CatalogError(
-                .conflict, "video \(chunk.video) has another chunk at place \(chunk.sequence) of '\(chunk.stream)'")
-        }
+        guard connection.changeCount == 1 else { return nil }
         let key = connection.lastInsertedKey
+        let replicas = Set(chunk.replicas).sorted()
+        for node in replicas where try !addReplica(on: node, to: key, connection) { throw NodeTable.unknown(node) }
         try connection.run(
             """
             INSERT INTO streams (video_key, stream, chunk_count, replica_count, size_bytes, sequence_end)
-            VALUES (?1, ?2, 1, 0, ?3, ?4)
+            VALUES (?1, ?2, 1, ?5, ?3, ?4)
             ON CONFLICT (video_key, stream) DO UPDATE SET chunk_count = chunk_count + 1,
-                size_bytes = size_bytes + ?3, sequence_end = max(sequence_end, ?4)
+                replica_count = replica_count + ?5, size_bytes = size_bytes + ?3, sequence_end = max(sequence_end, ?4)
             """,
-            [SQLValue(video), SQLValue(chunk.stream), SQLValue(chunk.sizeBytes), SQLValue(chunk.sequence + 1)])
-        return key
+            [
+                SQLValue(video), SQLValue(chunk.stream), SQLValue(chunk.sizeBytes), SQLValue(chunk.sequence + 1),
+                SQLValue(replicas.count),
+            ])
+        return Chunk(
+            id: chunk.id, video: chunk.video, stream: chunk.stream, sequence: chunk.sequence,
+            sizeBytes: chunk.sizeBytes, checksum: chunk.checksum, redundancyMode: chunk.redundancyMode,
+            startSec: chunk.startSec, durationSec: chunk.durationSec, replicas: replicas)
+    }
+
+    private static func placeTaken(_ chunk: Chunk) -> CatalogError {
+        CatalogError(
+            .conflict, "video \(chunk.video) has another chunk at place \(chunk.sequence) of '\(chunk.stream)'")
+    }
+
+    /// On the disk that the node has now.
+    /// - Returns: whether there was none yet, and the node is known.
+    private static func addReplica(
+        on node: NodeID, to key: Int64, _ connection: Connection
+    ) throws(CatalogError) -> Bool {
+        try connection.run(
+            """
+            INSERT INTO replicas (chunk_key, node_key, disk_key)
+            SELECT ?1, key, disk_key FROM nodes WHERE id = ?2 ON CONFLICT DO NOTHING
+            """, [SQLValue(key), SQLValue(node)])
+        return connection.changeCount > 0
     }
 
     private static func addReplicas(
@@ -109,19 +132,15 @@ enum ChunkTable {
     ) throws(CatalogError) {
         var (added, moved) = (0, 0)
         for node in nodes {
-            let values = [SQLValue(key), SQLValue(try NodeTable.key(of: node, connection))]
-            try connection.run(
-                """
-                INSERT INTO replicas (chunk_key, node_key, disk_key)
-                SELECT ?1, n.key, n.disk_key FROM nodes n WHERE n.key = ?2 ON CONFLICT DO NOTHING
-                """, values)
-            added += connection.changeCount
-            if connection.changeCount > 0 { continue }
+            if try addReplica(on: node, to: key, connection) {
+                added += 1
+                continue
+            }
             try connection.run(
                 """
                 UPDATE replicas SET disk_key = n.disk_key FROM nodes n
                 WHERE chunk_key = ?1 AND node_key = ?2 AND n.key = ?2 AND replicas.disk_key <> n.disk_key
-                """, values)
+                """, [SQLValue(key), SQLValue(try NodeTable.key(of: node, connection))])
             moved += connection.changeCount
         }
         guard added + moved > 0 else { return }

@@ -171,7 +171,7 @@ enum NodeTable {
         report.space.map { SQLValue($0.storedBytes) } ?? .null
     }
 
-    private static func unknown(_ id: NodeID) -> CatalogError {
+    static func unknown(_ id: NodeID) -> CatalogError {
         CatalogError(.notFound, "no storage node '\(id)' is registered: it has to register first")
     }
 }

@@ -83,10 +83,10 @@ enum VideoTable {
         }
     }
 
-    /// The upload gave a sign of life.
+    /// The upload gave a sign of life. Kept to the second: more would be a page to write with every chunk.
     static func noteActivity(of key: Int64, at time: Timestamp, _ connection: Connection) throws(CatalogError) {
         try connection.run(
-            "UPDATE videos SET active_at = max(active_at, ?2) WHERE key = ?1",
+            "UPDATE videos SET active_at = ?2 WHERE key = ?1 AND active_at <= ?2 - 1000000000",
             [SQLValue(key), SQLValue(time.nanoseconds)])
     }
 

@@ -6,20 +6,24 @@ import Synchronization
 
 /// The one connection that writes, on a queue of its own.
 ///
-/// Group commit: whatever waits when the queue turns to it becomes one transaction, each operation in a savepoint, so
-/// that one `fsync` serves all and one operation's error undoes only its own. A caller hears of its operation only
-/// after the commit.
+/// Group commit: whatever waits when the queue turns to it becomes one transaction, so that one `fsync` serves all. Where
+/// one of them fails, all is undone and done again with each in a savepoint, so that its error undoes only its own. A
+/// caller hears of its operation only after the commit.
 final class Writer: Sendable {
     /// Operations in one transaction; more wait for the next.
     static let groupMax = 1024
     /// Operations waiting; more are refused.
     static let waitingMax = 16_384
 
-    /// An operation: `run` does it and returns what tells the caller, given the error of the commit if there is one.
+    /// An operation: `run` does it, perhaps twice, and returns what tells the caller, given the error of the commit if
+    /// there is one.
     private struct Operation: Sendable {
-        let run: @Sendable (Connection) -> (failed: Bool, finish: @Sendable (CatalogError?) -> Void)
+        let run: @Sendable (Connection) -> Done
         let refuse: @Sendable (CatalogError) -> Void
     }
+
+    private typealias Finish = @Sendable (CatalogError?) -> Void
+    private typealias Done = (failed: Bool, finish: Finish)
 
     private struct State {
         var waiting: [Operation] = []
@@ -43,21 +47,28 @@ final class Writer: Sendable {
 
     init(_ connection: Connection) { state = Locked(State(connection: connection)) }
 
-    /// Runs `body` in a transaction, and returns when it is durable.
+    /// Runs `body` in a transaction, and calls `completion` when it is durable or has failed, on the writer's own queue:
+    /// the next group waits until it returns.
+    func write<Value: Sendable>(
+        _ body: @escaping @Sendable (Connection) throws(CatalogError) -> Value,
+        _ completion: @escaping @Sendable (Result<Value, CatalogError>) -> Void
+    ) {
+        enqueue(
+            Operation(
+                run: { connection in
+                    let result = Result { () throws(CatalogError) in try body(connection) }
+                    let failed = if case .failure = result { true } else { false }
+                    return (failed, { error in completion(error.map { .failure($0) } ?? result) })
+                },
+                refuse: { completion(.failure($0)) }))
+    }
+
+    /// The same for callers that await.
     func write<Value: Sendable>(
         _ body: @escaping @Sendable (Connection) throws(CatalogError) -> Value
     ) async throws(CatalogError) -> Value {
         let result: Result<Value, CatalogError> = await withCheckedContinuation { continuation in
-            enqueue(
-                Operation(
-                    run: { connection in
-                        let result = Self.inSavepoint(connection, body)
-                        let failed = if case .failure = result { true } else { false }
-                        return (
-                            failed, { error in continuation.resume(returning: error.map { .failure($0) } ?? result) }
-                        )
-                    },
-                    refuse: { continuation.resume(returning: .failure($0)) }))
+            write(body) { continuation.resume(returning: $0) }
         }
         return try result.get()
     }
@@ -122,24 +133,50 @@ final class Writer: Sendable {
     }
 
     private func commit(_ group: [Operation], _ connection: Connection) {
-        var finishing: [@Sendable (CatalogError?) -> Void] = []
         do {
             try connection.run("BEGIN IMMEDIATE")
         } catch {
             for operation in group { operation.refuse(error) }
             return
         }
-        for (index, operation) in group.enumerated() {
+        var finishing: [Finish] = []
+        for operation in group {
             let (failed, finish) = operation.run(connection)
+            guard !failed else {
+                if connection.isInTransaction { try? connection.run("ROLLBACK") }
+                return commitApart(group[...], connection)
+            }
+            finishing.append(finish)
+        }
+        end(finishing, connection)
+    }
+
+    /// Each operation in a savepoint. That costs two statements more and a copy of each page that is changed, which those
+    /// that succeed, and they are nearly all, can do without.
+    private func commitApart(_ group: ArraySlice<Operation>, _ connection: Connection) {
+        do {
+            try connection.run("BEGIN IMMEDIATE")
+        } catch {
+            for operation in group { operation.refuse(error) }
+            return
+        }
+        var finishing: [Finish] = []
+        for (index, operation) in zip(group.indices, group) {
+            let (failed, finish) = Self.inSavepoint(connection, operation)
             finishing.append(finish)
             // A full disk or an I/O error ends the whole transaction: nothing of it is there.
             guard failed, !connection.isInTransaction else { continue }
             let error = CatalogError(.unwritable, "the catalog could not be written: the change was undone")
             for finish in finishing.dropLast() { finish(error) }
             finish(nil)
-            commitRest(group[(index + 1)...], connection)
+            let rest = group[(index + 1)...]
+            if !rest.isEmpty { commitApart(rest, connection) }
             return
         }
+        end(finishing, connection)
+    }
+
+    private func end(_ finishing: [Finish], _ connection: Connection) {
         do {
             try connection.run("COMMIT")
             commits.wrappingAdd(1, ordering: .relaxed)
@@ -152,24 +189,19 @@ final class Writer: Sendable {
         }
     }
 
-    private func commitRest(_ rest: ArraySlice<Operation>, _ connection: Connection) {
-        if !rest.isEmpty { commit(Array(rest), connection) }
-    }
-
-    private static func inSavepoint<Value>(
-        _ connection: Connection, _ body: (Connection) throws(CatalogError) -> Value
-    ) -> Result<Value, CatalogError> {
+    private static func inSavepoint(_ connection: Connection, _ operation: Operation) -> Done {
         do {
             try connection.run("SAVEPOINT operation")
-            let value = try body(connection)
-            try connection.run("RELEASE operation")
-            return .success(value)
-        } catch {
-            if connection.isInTransaction {
+            let done = operation.run(connection)
+            if !done.failed { try connection.run("RELEASE operation") }
+            if done.failed, connection.isInTransaction {
                 try? connection.run("ROLLBACK TO operation")
                 try? connection.run("RELEASE operation")
             }
-            return .failure(error)
+            return done
+        } catch {
+            if connection.isInTransaction { try? connection.run("ROLLBACK TO operation") }
+            return (true, { [error] _ in operation.refuse(error) })
         }
     }
 }

@@ -20,18 +20,34 @@ extension AcceptorID: TextCodable {
     package static var textForm: String { "an acceptor's identity (32 hex digits)" }
 
     package init?(_ text: String) {
-        let digits = text.utf8.compactMap(Hex.value(of:))
-        guard digits.count == 32, text.utf8.count == 32 else { return nil }
-        func word(_ digits: ArraySlice<UInt8>) -> UInt64 { digits.reduce(0) { $0 << 4 | UInt64($1) } }
-        self.init(high: word(digits[..<16]), low: word(digits[16...]))
+        var text = text
+        guard let id = text.withUTF8({ AcceptorID(utf8: $0) }) else { return nil }
+        self = id
+    }
+
+    package init?(utf8 text: UnsafeBufferPointer<UInt8>) {
+        guard text.count == Self.byteCount * 2, let high = Hex.word(UnsafeBufferPointer(rebasing: text[..<16])),
+            let low = Hex.word(UnsafeBufferPointer(rebasing: text[16...]))
+        else { return nil }
+        self.init(high: high, low: low)
     }
 
     /// 32 lower-case hex digits.
-    package var description: String {
-        func digits(_ word: UInt64) -> String {
-            let text = String(word, radix: 16)
-            return String(repeating: "0", count: 16 - text.utf8.count) + text
-        }
-        return digits(high) + digits(low)
+    package var description: String { withUnsafeBytes(Hex.string) }
+}
+
+extension AcceptorID {
+    package static let byteCount = 16
+
+    /// - Parameter bytes: exactly 16 bytes, as they stand in a store's own files.
+    package init?(bytes: UnsafeRawBufferPointer) {
+        guard bytes.count == Self.byteCount else { return nil }
+        self.init(
+            high: UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self)),
+            low: UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self)))
+    }
+
+    package func withUnsafeBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R {
+        try Swift.withUnsafeBytes(of: (high.bigEndian, low.bigEndian), body)
     }
 }

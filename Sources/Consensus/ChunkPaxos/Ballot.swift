@@ -16,10 +16,16 @@ package struct Ballot: Hashable, Sendable, Comparable, CustomStringConvertible {
 
     /// `<round>.<proposer in hex>`, the form messages carry, such as `0.9f3c2a`.
     package init?(_ text: some StringProtocol) {
-        let parts = text.split(separator: ".", omittingEmptySubsequences: false)
-        guard parts.count == 2, let round = UInt32(parts[0]), let proposer = UInt64(parts[1], radix: 16) else {
-            return nil
-        }
+        var text = String(text)
+        guard let ballot = text.withUTF8({ Ballot(utf8: $0) }) else { return nil }
+        self = ballot
+    }
+
+    package init?(utf8 text: UnsafeBufferPointer<UInt8>) {
+        guard let dot = text.firstIndex(of: UInt8(ascii: ".")),
+            let round = UInt32(String(decoding: text[..<dot], as: UTF8.self)),
+            let proposer = UInt64(String(decoding: text[(dot + 1)...], as: UTF8.self), radix: 16)
+        else { return nil }
         self.init(round: round, proposer: proposer)
     }
 

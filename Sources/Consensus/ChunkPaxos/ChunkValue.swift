@@ -1,7 +1,7 @@
 import Base
 
 /// How a chunk's bytes are spread over nodes.
-package enum RedundancyMode: String, Sendable, Codable {
+package enum RedundancyMode: String, Sendable, Codable, JSONReadable, JSONWritable {
     case replication
     case erasureCoding = "erasure_coding"
 }

@@ -19,6 +19,11 @@ package struct Membership: Hashable, Sendable {
             self.acceptor = acceptor
         }
 
+        /// Whether both name one node, or one identity.
+        fileprivate func isSame(as other: Member) -> Bool {
+            node == other.node || (acceptor != nil && acceptor == other.acceptor)
+        }
+
         private enum CodingKeys: String, CodingKey {
             case node = "nodeId"
             case acceptor = "acceptorId"
@@ -32,9 +37,11 @@ package struct Membership: Hashable, Sendable {
         guard (1...Self.countMax).contains(members.count) else {
             throw Failure(.invalidArgument, "an instance has 1 to \(Self.countMax) acceptors, not \(members.count)")
         }
-        let identities = members.compactMap(\.acceptor)
-        guard Set(members.map(\.node)).count == members.count, Set(identities).count == identities.count else {
-            throw Failure(.invalidArgument, "an acceptor is named twice")
+        for (index, member) in members.enumerated() {
+            // Most have three, which are compared sooner than hashed.
+            guard !members[..<index].contains(where: { $0.isSame(as: member) }) else {
+                throw Failure(.invalidArgument, "an acceptor is named twice")
+            }
         }
         self.members = members
     }

@@ -13,8 +13,15 @@ package struct Response: Sendable {
     }
 
     package static func json(_ value: some Encodable, status: HTTPStatus = .ok) throws -> Response {
-        Response(
-            status, headers: ["Content-Type": "application/json"], body: .bytes(try JSON.encode(value)))
+        json(try JSON.encode(value), status)
+    }
+
+    package static func json(_ value: some Encodable & JSONWritable, status: HTTPStatus = .ok) throws -> Response {
+        json(try JSON.encode(value), status)
+    }
+
+    private static func json(_ bytes: [UInt8], _ status: HTTPStatus) -> Response {
+        Response(status, headers: ["Content-Type": "application/json"], body: .bytes(bytes))
     }
 
     package static func text(_ text: String, contentType: String = "text/plain; charset=utf-8") -> Response {
@@ -33,7 +40,7 @@ package struct Response: Sendable {
     package static func detail(_ status: HTTPStatus, _ message: String) -> Response {
         struct Detail: Encodable { let detail: String }
         let body = (try? JSON.encode(Detail(detail: message))) ?? Array(#"{"detail":"unknown"}"#.utf8)
-        return Response(status, headers: ["Content-Type": "application/json"], body: .bytes(body))
+        return json(body, status)
     }
 
     /// The same error with its sentence also under `key`, for clients that read that one.

@@ -30,17 +30,23 @@ struct ChunkCommitter: Sendable {
     let policy: Policy
     let time: any TimeSource
 
+    /// What a request proves to be decided, found out at once: nearly every commit is.
+    /// - Returns: nil when somebody has to be asked, be it only what the terms of the video are.
+    /// - Throws: ``Failure``.
+    func proven(_ id: ChunkID, _ request: CommitRequest) throws(Failure) -> Chunk? {
+        try Self.check(request)
+        guard let terms = terms.known(of: request.videoId) else { return nil }
+        let nodes = registry.view
+        return Self.proven(try context(id, request, terms, nodes), nodes)
+    }
+
     /// - Throws: ``Failure``, ``CatalogError`` or ``CancellationError``.
     func commit(_ id: ChunkID, _ request: CommitRequest) async throws -> Outcome {
         try Self.check(request)
         let terms = try await terms.terms(of: request.videoId)
         let nodes = registry.view
         let context = try context(id, request, terms, nodes)
-        let proven = context.proven(nodes)
-        // A majority's acceptances under one ballot are the decision itself, whoever brings them.
-        if proven.count >= terms.configuration.membership.quorum,
-            let replicas = try await recordProven(Chunk(id, context.value, replicas: proven))
-        {
+        if let chunk = Self.proven(context, nodes), let replicas = try await recordProven(chunk) {
             return .committed(replicas)
         }
         guard let video = try await catalog.video(request.videoId) else {
@@ -55,6 +61,13 @@ struct ChunkCommitter: Sendable {
             if context.named.isSubset(of: known.replicas) { return .committed(known.replicas) }
         }
         return try await settle(context)
+    }
+
+    /// A majority's acceptances under one ballot are the decision itself, whoever brings them.
+    private static func proven(_ context: CommitContext, _ nodes: NodeView) -> Chunk? {
+        let proven = context.proven(nodes)
+        guard proven.count >= context.terms.configuration.membership.quorum else { return nil }
+        return Chunk(context.id, context.value, replicas: proven)
     }
 
     /// - Returns: nil when something in the catalog is against it, which is looked into then.
@@ -157,6 +170,11 @@ extension ChunkCommitter {
         }
         var named: Set<NodeID> = []
         for text in request.nodeUrls {
+            // As it was handed out, nearly always.
+            if let member = members.first(where: { $0.nodeUrl == text }) {
+                named.insert(member.nodeId)
+                continue
+            }
             guard let url = NodeURL(text)?.text else {
                 throw Failure(.invalidArgument, "'\(text.prefix(80))' in 'node_urls' is no http or https URL")
             }

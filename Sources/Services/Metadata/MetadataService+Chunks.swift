@@ -7,8 +7,16 @@ import Placement
 
 extension MetadataService {
     func addChunkRoutes(to router: inout Router) {
-        router.json(.post, "/chunk/{chunk_id}/commit", "Learn a chunk from its acceptors", CommitRequest.self) {
-            request, body in try await self.commit(try request.chunkID(), body)
+        router.add(.post, "/chunk/{chunk_id}/commit", "Learn a chunk from its acceptors") { view in
+            let (id, requestID) = (try view.chunkID(), view.id)
+            let body = CollectedBody(byteCount: view.contentLength) { bytes, respond in
+                do {
+                    try self.commit(id, try JSON.decode(CommitRequest.self, from: bytes), requestID, respond)
+                } catch {
+                    respond(.failure(error))
+                }
+            }
+            return .sink(limit: ByteCount.mebibyte, body)
         }
         router.add(.get, "/chunk/{chunk_id}/fragments", "The fragments of an erasure-coded chunk") { view in
             let id = try view.chunkID()
@@ -24,16 +32,40 @@ extension MetadataService {
         }
     }
 
+    /// What is proven is recorded by this thread and the catalog's; all else is a task of its own.
+    private func commit(
+        _ id: ChunkID, _ request: CommitRequest, _ requestID: String, _ respond: @escaping CollectedBody.Respond
+    ) throws(Failure) {
+        let goOn: @Sendable () -> Void = {
+            Task {
+                await Logger.$requestID.withValue(requestID) {
+                    do { respond(.success(try await self.commit(id, request))) } catch { respond(.failure(error)) }
+                }
+            }
+        }
+        guard let chunk = try committer.proven(id, request) else { return goOn() }
+        catalog.recordChunk(chunk, at: time.now()) { result in
+            switch result {
+            case .success(let chunk): respond(Result { try self.committed(id, request.videoId, chunk.replicas) })
+            case .failure(let error) where error.code == .conflict: goOn()
+            case .failure(let error): respond(.failure(error))
+            }
+        }
+    }
+
+    private func committed(_ id: ChunkID, _ video: VideoID, _ holders: [NodeID]) throws -> Response {
+        manifests.invalidate(video)
+        counters.commits.add()
+        let nodes = registry.view
+        let urls = holders.compactMap { nodes.entry($0)?.node.url }
+        return try .json(
+            CommitResponse(
+                success: true, committedNodes: urls, message: "Chunk \(id) committed to \(urls.count) nodes"))
+    }
+
     func commit(_ id: ChunkID, _ body: CommitRequest) async throws -> Response {
         switch try await committer.commit(id, body) {
-        case .committed(let holders):
-            manifests.invalidate(body.videoId)
-            counters.commits.add()
-            let nodes = registry.view
-            let urls = holders.compactMap { nodes.entry($0)?.node.url }
-            return try .json(
-                CommitResponse(
-                    success: true, committedNodes: urls, message: "Chunk \(id) committed to \(urls.count) nodes"))
+        case .committed(let holders): return try committed(id, body.videoId, holders)
         case .conflict(let chosen):
             counters.conflicts.add()
             let detail =

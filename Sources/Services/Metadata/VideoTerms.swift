@@ -31,9 +31,12 @@ final class VideoTermsCache: Sendable {
 
     init(catalog: any Catalog) { self.catalog = catalog }
 
+    /// nil unless the video had to do with this service lately.
+    func known(of id: VideoID) -> VideoTerms? { known.withLock { $0[id] } }
+
     /// - Throws: ``Failure`` (`notFound`), or ``CatalogError``.
     func terms(of id: VideoID) async throws -> VideoTerms {
-        if let terms = known.withLock({ $0[id] }) { return terms }
+        if let terms = known(of: id) { return terms }
         guard let video = try await catalog.video(id) else { throw Failure(.notFound, "there is no video \(id)") }
         guard let group = try await catalog.placementGroup(video.group) else {
             throw Failure(.corrupt, "the placement group of video \(video.id) is not in the catalog")

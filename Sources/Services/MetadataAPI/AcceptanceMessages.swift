@@ -14,6 +14,22 @@ package struct AcceptanceMessage: Codable, Sendable, Hashable {
     }
 }
 
+extension AcceptanceMessage: JSONReadable {
+    package static func read(_ json: inout JSONReader) throws(JSONReader.NotPlain) -> AcceptanceMessage {
+        var (nodeId, acceptorId, proof) = (NodeID?.none, AcceptorID?.none, SHA256Digest?.none)
+        try json.object { (json, key) throws(JSONReader.NotPlain) in
+            switch key {
+            case "acceptor_id": try json.take(&acceptorId)
+            case "node_id": try json.take(&nodeId)
+            case "proof": try json.take(&proof)
+            default: throw JSONReader.NotPlain()
+            }
+        }
+        guard let nodeId, let acceptorId, let proof else { throw JSONReader.NotPlain() }
+        return AcceptanceMessage(nodeId: nodeId, acceptorId: acceptorId, proof: proof)
+    }
+}
+
 /// The key of a node's acceptance proofs: 64 hex digits. A secret between the node and the metadata services.
 package struct ProofKey: Sendable, Hashable {
     package static let byteCount = 32

@@ -181,54 +181,6 @@ package struct Manifest: Codable, Sendable {
     }
 }
 
-/// `POST /chunk/{chunk_id}/commit`
-package struct CommitRequest: Codable, Sendable {
-    package let nodeUrls: [String]
-    package let checksum: SHA256Digest
-    package let sizeBytes: Int
-    package let videoId: VideoID
-    package let sequenceNum: Int
-    package let redundancyMode: RedundancyMode?
-    /// Which of the video's streams the chunk belongs to; `source`, the manifest's, when absent.
-    package let stream: ChunkStream?
-    package let startSec: Double?
-    package let durationSec: Double?
-    /// What the acceptors answered, so that they need not be asked again: the ballot under which they accepted the value
-    /// that follows from the fields above, and each one's proof.
-    package let ballot: Ballot?
-    package let acceptances: [AcceptanceMessage]?
-
-    package init(
-        nodeUrls: [String], checksum: SHA256Digest, sizeBytes: Int, videoId: VideoID, sequenceNum: Int,
-        redundancyMode: RedundancyMode? = nil, stream: ChunkStream? = nil, startSec: Double? = nil,
-        durationSec: Double? = nil, ballot: Ballot? = nil, acceptances: [AcceptanceMessage]? = nil
-    ) {
-        self.nodeUrls = nodeUrls
-        self.checksum = checksum
-        self.sizeBytes = sizeBytes
-        self.videoId = videoId
-        self.sequenceNum = sequenceNum
-        self.redundancyMode = redundancyMode
-        self.stream = stream
-        self.startSec = startSec
-        self.durationSec = durationSec
-        self.ballot = ballot
-        self.acceptances = acceptances
-    }
-}
-
-package struct CommitResponse: Codable, Sendable {
-    package let success: Bool
-    package let committedNodes: [String]
-    package let message: String
-
-    package init(success: Bool, committedNodes: [String], message: String) {
-        self.success = success
-        self.committedNodes = committedNodes
-        self.message = message
-    }
-}
-
 /// A run of a rendition's bytes that a player fetches as one: whole fragments, the first beginning with a keyframe.
 package struct SegmentMessage: Codable, Sendable, Hashable {
     package let offsetBytes: Int

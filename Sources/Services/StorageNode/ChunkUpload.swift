@@ -60,12 +60,12 @@ final class ChunkUpload: BodySink, @unchecked Sendable {
         let status: HTTPStatus = if case .created = outcome { .created } else { .ok }
         let chunk = outcome.description
         var headers: HTTPHeaders = [
-            "Location": "/chunk/\(id)", "ETag": EntityTag(chunk.checksum.hex).header,
+            "Location": "/chunk/\(id)", "ETag": EntityTag(chunk.checksum).header,
             StorageNodeHeader.size: String(chunk.sizeBytes), StorageNodeHeader.superblock: String(chunk.superblock),
         ]
         if let acceptance {
-            headers[StorageNodeHeader.acceptor] = acceptance.acceptor.description
-            headers[StorageNodeHeader.proof] = acceptance.proof.hex
+            headers.add(StorageNodeHeader.acceptor, acceptance.acceptor.description)
+            headers.add(StorageNodeHeader.proof, acceptance.proof.hex)
         }
         return Response(status, headers: headers)
     }

@@ -29,6 +29,13 @@ package struct AcceptanceProof: Sendable {
     private static func statement(
         _ chunk: ChunkID, _ ballot: Ballot, _ value: [UInt8], _ acceptor: AcceptorID
     ) -> [UInt8] {
-        Array("vstack-acceptance-1\n\(chunk)\n\(ballot)\n\(acceptor)\n".utf8) + value
+        var statement: [UInt8] = []
+        statement.reserveCapacity(value.count + 192)
+        for part in ["vstack-acceptance-1", chunk.description, ballot.description, acceptor.description] {
+            statement.append(contentsOf: part.utf8)
+            statement.append(UInt8(ascii: "\n"))
+        }
+        statement.append(contentsOf: value)
+        return statement
     }
 }

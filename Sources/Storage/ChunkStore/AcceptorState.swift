@@ -10,9 +10,11 @@ struct AcceptorState: Hashable, Sendable {
     static let none = AcceptorState()
 
     /// A record's metadata: the accepted value, and the configuration behind it.
-    var metadata: [UInt8] { (vote.accepted?.value ?? []) + configurationBytes }
+    var metadata: [UInt8] { (vote.accepted?.value ?? []) + (configuration.map(ConfigurationBytes.encode) ?? []) }
 
-    var configurationBytes: [UInt8] { configuration.map(ConfigurationBytes.encode) ?? [] }
+    /// How long the metadata is, and how much of it is the configuration.
+    var metadataCount: Int { (vote.accepted?.value.count ?? 0) + configurationCount }
+    var configurationCount: Int { configuration.map(ConfigurationBytes.byteCount) ?? 0 }
 
     init(configuration: Configuration? = nil, vote: Acceptor = Acceptor()) {
         self.configuration = configuration
@@ -44,17 +46,24 @@ extension RecordHeader {
 enum ConfigurationBytes {
     static func encode(_ configuration: Configuration) -> [UInt8] {
         var bytes: [UInt8] = []
-        bytes.append(littleEndian: configuration.version, byteCount: 4)
+        bytes.reserveCapacity(byteCount(configuration))
+        bytes.append(littleEndian: configuration.version)
         bytes.append(UInt8(configuration.membership.members.count))
         for member in configuration.membership.members {
-            let node = Array(member.node.description.utf8)
-            bytes.append(UInt8(node.count))
-            bytes += node
-            let identity = member.acceptor.map(\.bytes) ?? []
-            bytes.append(UInt8(identity.count))
-            bytes += identity
+            bytes.append(UInt8(member.node.description.utf8.count))
+            bytes.append(contentsOf: member.node.description.utf8)
+            bytes.append(UInt8(member.acceptor == nil ? 0 : AcceptorID.byteCount))
+            member.acceptor?.withUnsafeBytes { bytes.append(contentsOf: $0) }
         }
-        return bytes + (configuration.base ?? [])
+        bytes.append(contentsOf: configuration.base ?? [])
+        return bytes
+    }
+
+    /// How long they are.
+    static func byteCount(_ configuration: Configuration) -> Int {
+        configuration.membership.members.reduce(5 + (configuration.base?.count ?? 0)) { count, member in
+            count + 2 + member.node.description.utf8.count + (member.acceptor == nil ? 0 : AcceptorID.byteCount)
+        }
     }
 
     /// nil when the bytes are no configuration.
@@ -66,7 +75,7 @@ enum ConfigurationBytes {
             guard let node = rest.takeCounted(), let id = NodeID(String(decoding: node, as: UTF8.self)),
                 let identity = rest.takeCounted()
             else { return nil }
-            let acceptor = AcceptorID(bytes: identity)
+            let acceptor = identity.withUnsafeBytes { AcceptorID(bytes: $0) }
             guard acceptor != nil || identity.isEmpty else { return nil }
             members.append(Membership.Member(id, acceptor))
         }
@@ -75,25 +84,9 @@ enum ConfigurationBytes {
     }
 }
 
-extension AcceptorID {
-    fileprivate init?(bytes: ArraySlice<UInt8>) {
-        guard bytes.count == 16 else { return nil }
-        func word(_ bytes: ArraySlice<UInt8>) -> UInt64 { bytes.reduce(0) { $0 << 8 | UInt64($1) } }
-        self.init(high: word(bytes.prefix(8)), low: word(bytes.dropFirst(8)))
-    }
-
-    /// 16 bytes, as they stand in the store's own files.
-    fileprivate var bytes: [UInt8] {
-        let digits = Array(description.utf8)
-        return stride(from: 0, to: digits.count, by: 2).map { index in
-            (Hex.value(of: digits[index]) ?? 0) << 4 | (Hex.value(of: digits[index + 1]) ?? 0)
-        }
-    }
-}
-
 extension [UInt8] {
-    fileprivate mutating func append(littleEndian value: UInt32, byteCount: Int) {
-        for shift in 0..<byteCount { append(UInt8(truncatingIfNeeded: value >> UInt32(8 * shift))) }
+    fileprivate mutating func append(littleEndian value: UInt32) {
+        for shift in 0..<4 { append(UInt8(truncatingIfNeeded: value >> UInt32(8 * shift))) }
     }
 }
 

@@ -116,7 +116,7 @@ extension ChunkStore {
         let reservation = try reserve(length, for: .upkeep)
         let header = RecordHeader(
             kind: kind, idLength: idLength, metadataLength: metadata.count,
-            configurationLength: acceptor.configurationBytes.count, payloadLength: 0,
+            configurationLength: acceptor.configurationCount, payloadLength: 0,
             sequence: reservation.sequence, durableOffset: reservation.durableOffset, storedAt: options.time.now(),
             promised: acceptor.vote.promised, acceptedBallot: acceptor.vote.accepted?.ballot, payloadCRC: 0,
             checksum: RecordHeader.checksumOfNothing, place: reservation.place)

@@ -8,11 +8,10 @@ extension ChunkStore {
 
     /// Which acceptor this store is, for every chunk.
     package var acceptorID: AcceptorID {
-        id.bytes.withUnsafeBytes { bytes in
-            AcceptorID(
-                high: UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self)),
-                low: UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self)))
+        guard let acceptor = id.bytes.withUnsafeBytes({ AcceptorID(bytes: $0) }) else {
+            preconditionFailure("a store's id has as many bytes as an acceptor's")
         }
+        return acceptor
     }
 
     /// Gives a message to the chunk's acceptor.

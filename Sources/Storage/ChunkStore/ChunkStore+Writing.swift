@@ -77,7 +77,7 @@ extension ChunkStore {
     ) throws(ChunkStoreError) {
         let isInRecord = current.state == nil && current.acceptor != .none
         let carried = acceptor ?? (isInRecord ? current.acceptor : nil)
-        try store(body.movingPayload(metadataLength: carried?.metadata.count ?? 0), carried, current, settle)
+        try store(body.movingPayload(metadataLength: carried?.metadataCount ?? 0), carried, current, settle)
     }
 
     /// Writes the record from the body's own buffer.
@@ -102,7 +102,7 @@ extension ChunkStore {
     }
 
     static func checkMetadata(_ state: AcceptorState) throws(ChunkStoreError) {
-        let count = state.metadata.count
+        let count = state.metadataCount
         guard count <= RecordHeader.metadataBytesMax else {
             throw ChunkStoreError(
                 .metadataTooLarge,

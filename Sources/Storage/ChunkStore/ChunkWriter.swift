@@ -23,7 +23,7 @@ package final class ChunkWriter: @unchecked Sendable {
         self.expected = expected
         self.acceptance = acceptance
         payloadOffset = RecordHeader.payloadOffset(
-            idLength: id.description.utf8.count, metadataLength: acceptance?.state.metadata.count ?? 0)
+            idLength: id.description.utf8.count, metadataLength: acceptance?.state.metadataCount ?? 0)
     }
 
     /// Takes the next bytes.
@@ -94,7 +94,7 @@ struct ChunkBody: Sendable {
         let payload = UnsafeRawBufferPointer(rebasing: bytes[payloadOffset..<payloadOffset + payloadLength])
         let header = RecordHeader(
             kind: .chunk, idLength: id.description.utf8.count, metadataLength: metadata.count,
-            configurationLength: acceptor?.configurationBytes.count ?? 0,
+            configurationLength: acceptor?.configurationCount ?? 0,
             payloadLength: payloadLength, sequence: reservation.sequence, durableOffset: reservation.durableOffset,
             storedAt: storedAt, promised: acceptor?.vote.promised, acceptedBallot: acceptor?.vote.accepted?.ballot,
             payloadCRC: CRC32C.checksum(payload), checksum: checksum, place: reservation.place)
