@@ -19,8 +19,8 @@ package final class FolderLock: Sendable {
         guard descriptor >= 0 else {
             throw Failure(.unavailable, "\(setting) '\(folder)' cannot be written: \(String(cString: strerror(errno)))")
         }
+        // What throws from here on ends as every one does: nothing of it is missing any more, and it closes its descriptor.
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-            close(descriptor)
             throw Failure(.unavailable, "\(setting) '\(folder)' is used by another process; give this one its own")
         }
     }

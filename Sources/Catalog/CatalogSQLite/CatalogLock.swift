@@ -17,9 +17,9 @@ package final class CatalogLock: Sendable {
         guard descriptor >= 0 else {
             throw CatalogError(.unwritable, "its lock cannot be written: \(String(cString: strerror(errno)))")
         }
+        // What throws from here on ends as every one does: nothing of it is missing any more, and it closes its descriptor.
         guard flock(descriptor, (kind == .shared ? LOCK_SH : LOCK_EX) | LOCK_NB) == 0 else {
             let holder = Self.holder(descriptor)
-            close(descriptor)
             throw CatalogError(
                 .overloaded,
                 kind == .shared

@@ -51,10 +51,10 @@ package final class HTTPServer: Sendable {
         }
         guard !taken.isEmpty else { return }
         core.beginStopping()
-        for daemon in taken {
-            let socket = MHD_quiesce_daemon(daemon.handle)
-            if socket >= 0 { close(socket) }
-        }
+        let sockets = taken.map { MHD_quiesce_daemon($0.handle) }.filter { $0 >= 0 }
+        // Refuses who comes now. The library's thread may still have the number in its hands: it is given back, for others
+        // to use, when that thread has ended.
+        for socket in sockets { shutdown(socket, CInt(SHUT_RDWR)) }
         wait(seconds: core.configuration.drainSeconds) { core.slowClients.isIdle }
         sweeper.stop()
         // The library must not be stopped while a connection is suspended, not even one whose request came just now.
@@ -65,6 +65,7 @@ package final class HTTPServer: Sendable {
             MHD_stop_daemon(daemon.handle)
             daemon.context.release()
         }
+        for socket in sockets { close(socket) }
     }
 
     private func wait(seconds: Double, until isDone: () -> Bool) {
