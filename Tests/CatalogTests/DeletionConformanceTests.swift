@@ -86,4 +86,28 @@ struct DeletionConformanceTests {
             await catalog.close()
         }
     }
+
+    @Test(
+        "a deletion that ends while its note is written once more leaves the note due to go",
+        arguments: CatalogImplementation.all)
+    func overtakenNote(_ implementation: CatalogImplementation) async throws {
+        try await implementation.withCatalog { catalog in
+            try await Fixture.registerNodes(catalog)
+            let id = Fixture.video().id
+            try await catalog.createVideo(Fixture.video(id))
+            try await catalog.deleteVideo(id)
+            try await catalog.writeJournal(of: id)
+            #expect(try await catalog.due(.prompt).isEmpty)
+            let state = try #require(try await catalog.journal(of: id))
+            let first = try await catalog.claimJournal(of: id, .catalog, count: 1)
+            for deletion in try await catalog.deletions(of: nil, limit: 100) {
+                try await catalog.finishDeletion(deletion)
+            }
+            try await catalog.noteJournal(
+                of: id,
+                JournalWrite(stream: .catalog, chunks: first..<first + 1, revision: state.facts.revision, lagging: []))
+            #expect(try await catalog.journal(of: id)?.isClosing == true)
+            #expect(try await catalog.due(.prompt) == [id])
+        }
+    }
 }

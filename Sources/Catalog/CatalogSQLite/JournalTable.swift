@@ -96,11 +96,14 @@ enum JournalTable {
                 [SQLValue(key), SQLValue(write.revision)])
         } else {
             // A deletion is a change, so a record of the last revision says that the video is deleted if it is.
+            // Where its nodes have deleted everything else meanwhile, this record is the next thing to go.
             try connection.run(
                 """
-                UPDATE journal SET urgency = 0,
-                    is_marked = (SELECT v.status = 'deleted' FROM videos v WHERE v.key = journal.video_key)
-                WHERE video_key = ?1 AND revision = ?2
+                UPDATE journal SET
+                    urgency = iif(v.status = 'deleted' AND NOT EXISTS (
+                        SELECT 1 FROM deletions d WHERE d.video_key = v.key), 2, 0),
+                    is_marked = v.status = 'deleted'
+                FROM videos v WHERE v.key = journal.video_key AND video_key = ?1 AND revision = ?2
                 """, [SQLValue(key), SQLValue(write.revision)])
         }
     }

@@ -18,7 +18,8 @@ package struct Learner: Hashable, Sendable {
         case superseded(Configuration)
         /// Two values under one ballot, which correct acceptors and creators never produce. In no particular order of age.
         case conflict(Acceptor.Accepted, Acceptor.Accepted)
-        /// Values were accepted, none by a majority under one ballot: a proposer has to finish. Here the one of the highest ballot.
+        /// Values were accepted, none by a majority under one ballot: a proposer has to finish. Here the one of the
+        /// highest ballot.
         case undecided(Acceptor.Accepted)
         /// A majority reported, and none of those that did has accepted anything.
         case empty

@@ -21,8 +21,8 @@ package struct MetadataConfiguration: Sendable {
     package let chunkSizeBytes: Int
     package let chunkDurationSec: Double
 
-    /// Reads `DB_PATH`, `NODE_TIMEOUT`, `UPLOAD_TIMEOUT`, `JOURNAL_INTERVAL`, `LEASE_SECONDS`, `MAX_ATTEMPTS`, `STORAGE_NODES`, `EXTERNAL_URL_MAP`,
-    /// `ENABLE_EXTERNAL_TRANSLATION`, `CHUNK_SIZE` and `CHUNK_DURATION`.
+    /// Reads `DB_PATH`, `NODE_TIMEOUT`, `UPLOAD_TIMEOUT`, `JOURNAL_INTERVAL`, `LEASE_SECONDS`, `MAX_ATTEMPTS`,
+    /// `STORAGE_NODES`, `EXTERNAL_URL_MAP`, `ENABLE_EXTERNAL_TRANSLATION`, `CHUNK_SIZE` and `CHUNK_DURATION`.
     /// - Throws: ``Failure`` that names the setting that is wrong.
     package init(settings: Settings) throws(Failure) {
         databasePath = settings.text("DB_PATH", default: "./data/metadata/metadata.db")

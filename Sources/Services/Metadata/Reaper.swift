@@ -3,8 +3,9 @@ import Catalog
 import MetadataAPI
 import Synchronization
 
-/// Takes the bytes of deleted videos, and of attempts at units that came to nothing, from the nodes, for as long as it takes: what is to go stands in the catalog, so a
-/// restart goes on where it was, and a node that is down is asked again until it is back.
+/// Takes the bytes of deleted videos, and of attempts at units that came to nothing, from the nodes, for as long as it
+/// takes: what is to go stands in the catalog, so a restart goes on where it was, and a node that is down is asked again
+/// until it is back.
 final class Reaper: Sendable {
     /// Deletions of one node looked at in one pass.
     private static let deletionsMax = 1000
